@@ -1,0 +1,231 @@
+"""Asks one FHIR R4 server: who is this, then each type of record about them."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from adapters.contract import Answer, Profile, Query, tally
+from adapters.errors import AdapterError, Refused, Unreadable
+from adapters.fhir.gathered import Gathered, Plan
+from adapters.fhir.person import agreeing, current, flags_of, person_of, question_for
+from adapters.fhir.references import Scope
+from adapters.fhir.resources import Patient
+from adapters.fhir.search import Budget, Found, NotSearchable, Question, Server
+from adapters.fhir.settings import FhirSettings, load
+from adapters.fhir.tables import TYPES, kinds_of
+from adapters.fhir.window import narrowed, pushed
+from adapters.source_file import fingerprint
+from adapters.surroundings import Surroundings
+from adapters.vocabulary import categories_of
+
+# After this share of the time for a source, what has come is answered and what has
+# not is named: nearly everything is worth more than nothing.
+_SHARE: Final = 0.85
+
+
+def build(path: Path, surroundings: Surroundings) -> "FhirAdapter":
+    """The adapter a source file describes; nothing is asked of the server yet.
+
+    ConfigurationError, naming file, line, key and remedy, if the file is wrong.
+    """
+    return FhirAdapter(load(path), surroundings, mapping=fingerprint(path))
+
+
+class FhirAdapter:
+    """One FHIR R4 server. Closing it closes nothing: the transport is shared."""
+
+    def __init__(
+        self,
+        settings: FhirSettings,
+        surroundings: Surroundings,
+        *,
+        mapping: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._around = surroundings
+        self._zone = ZoneInfo(settings.zone)
+        scope = Scope(
+            sector=surroundings.sector,
+            zone=self._zone,
+            base=settings.base_url,
+            ods_systems=frozenset(settings.ods_systems),
+            labels=frozenset(settings.labels),
+            json_depth=surroundings.limits.json_depth,
+        )
+        self._server = Server(settings, surroundings, scope=scope)
+        self.profile = Profile(
+            adapter="fhir/1",
+            mapping=mapping,
+            held=self._held(settings.types),
+            identifier_systems=frozenset(
+                current(system) for system in settings.identifiers.systems
+            ),
+        )
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def ask(self, query: Query) -> Answer:
+        """See `Adapter.ask`. Types whose categories are not asked for are not read.
+
+        Somebody else's Patient, if that is all the server finds, is answered as the
+        person, without events: nothing more is asked about the wrong person.
+        """
+        asked = question_for(query.person, self._settings.identifiers.systems)
+        if asked is None:
+            return Answer(
+                events=(), person=None, as_of=self._around.now(), held=self.profile.held
+            )
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _SHARE * self._around.limits.source_s
+        limits = self._around.limits
+        budget = Budget(bytes=limits.source_bytes, records=limits.records)
+        patients = await self._patients(asked, budget)
+        same, others = agreeing(_everyone(patients), query.person)
+        gathered = Gathered(found=[patients])
+        if same:
+            gathered.caveats += ["filter_ignored"] * len(others)
+            questions = self._questions(query, tuple(same))
+            await self._gather(questions, gathered, budget=budget, until=until)
+        return self._answer(query, same or others[:1], gathered)
+
+    async def _patients(self, asked: str, budget: Budget) -> Found:
+        parameters = (("identifier", asked), ("_count", str(self._settings.page_size)))
+        found = Found(question=Question(name="Patient", parameters=parameters))
+        try:
+            await self._server.search(found, budget)
+        except NotSearchable:
+            message = "the source does not search for Patients by identifier."
+            raise Refused("unsupported", f"{message} Ask its owner.") from None
+        if not _everyone(found) and any(page.rejected for page in found.pages):
+            message = "the source's Patient record cannot be read. Report it to it."
+            raise Unreadable("unreadable", message)
+        return found
+
+    def _questions(self, query: Query, known: tuple[Patient, ...]) -> list[Plan]:
+        """What to ask of each type whose categories the query has, dates apart."""
+        people = ",".join(f"Patient/{patient.id}" for patient in known if patient.id)
+        plans: list[Plan] = []
+        for name in self._settings.types:
+            if not self._held((name,)) & query.categories:
+                continue
+            plain = (
+                (TYPES[name].patient, people),
+                ("_count", str(self._settings.page_size)),
+            )
+            plans.append(
+                Plan(
+                    plain=Question(name=name, parameters=plain, known=known),
+                    ways=tuple(
+                        Question(name=name, parameters=plain + extra, known=known)
+                        for extra in _extras(name, query)
+                    ),
+                )
+            )
+        return plans
+
+    async def _gather(
+        self, plans: list[Plan], gathered: Gathered, *, budget: Budget, until: float
+    ) -> None:
+        """Ask all at once; what has not come when time is short is named as such."""
+        tasks = {
+            asyncio.create_task(self._follow(plan, gathered, budget)): plan
+            for plan in plans
+        }
+        try:
+            pending = await self._wait(set(tasks), gathered, until)
+            for task in pending:
+                gathered.stop(tasks[task].plain.name)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        gathered.raise_if_nothing_came(len(plans))
+
+    async def _wait(
+        self, tasks: set[asyncio.Task[None]], gathered: Gathered, until: float
+    ) -> set[asyncio.Task[None]]:
+        loop = asyncio.get_running_loop()
+        pending = tasks
+        while pending:
+            # With nothing yet to show, the time is the caller's to end, not ours.
+            left = until - loop.time() if gathered.has_records else None
+            if left is not None and left <= 0:
+                break
+            done, pending = await asyncio.wait(
+                pending, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+        return pending
+
+    async def _follow(self, plan: Plan, gathered: Gathered, budget: Budget) -> None:
+        """One type: in the narrow ways if the server takes them, else plainly."""
+        name = plan.plain.name
+        narrow = [gathered.add(Found(question=way)) for way in plan.ways]
+        errors = await asyncio.gather(
+            *(self._search(found, budget) for found in narrow)
+        )
+        if any(isinstance(error, NotSearchable) for error in errors):
+            gathered.drop(name)
+            plain = Found(question=plan.plain, caveats=["filter_unconfirmed"])
+            errors = [await self._search(gathered.add(plain), budget)]
+        for error in errors:
+            if error is not None:
+                gathered.fail(name, error)
+                break
+
+    async def _search(self, found: Found, budget: Budget) -> AdapterError | None:
+        try:
+            await self._server.search(found, budget)
+        except AdapterError as error:
+            return error
+        return None
+
+    def _answer(
+        self, query: Query, patients: list[Patient], gathered: Gathered
+    ) -> Answer:
+        as_of = self._as_of(gathered.found)
+        events, caveats = narrowed(
+            gathered.events(), query, sector=self._around.sector, as_of=as_of
+        )
+        told = [name for name in self._settings.types if name not in gathered.refused]
+        return Answer(
+            events=events,
+            person=person_of(patients, self._settings.base_url, self._zone),
+            as_of=as_of,
+            held=self._held(told),
+            caveats=tally([*caveats, *gathered.caveats, *gathered.said()]),
+            flags=flags_of(patients, as_of),
+        )
+
+    def _as_of(self, found: Iterable[Found]) -> datetime:
+        """The oldest of what the pages say, and never later than now."""
+        stamps = [page.as_of for one in found for page in one.pages if page.as_of]
+        return min([*stamps, self._around.now()])
+
+    def _held(self, types: Iterable[str]) -> frozenset[str]:
+        sector = self._around.sector
+        kinds = (kinds_of(name, sector) for name in types)
+        return categories_of(frozenset().union(*kinds), sector)
+
+
+def _everyone(found: Found) -> list[Patient]:
+    return [patient for page in found.pages for patient in page.persons]
+
+
+def _extras(name: str, query: Query) -> list[tuple[tuple[str, str], ...]]:
+    """The narrow ways of asking: within the window, and what has no date at all.
+
+    A date filter hides the undated, which must be counted; so they are asked for
+    apart. Without a window, all is asked at once.
+    """
+    searched = TYPES[name]
+    include = (("_include", searched.include),) if searched.include else ()
+    window = pushed(query, searched.date) if searched.date else ()
+    if not window:
+        return [include]
+    return [window + include, ((f"{searched.date}:missing", "true"), *include)]

@@ -1,0 +1,91 @@
+"""What the searches of one question brought, and what they did not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from adapters.contract import Event
+from adapters.errors import AdapterError, Unavailable
+from adapters.fhir.search import Found, NotSearchable, Question
+
+_GRAVE: Final = ("fatal", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one type is asked: in these ways together or, refused, plainly."""
+
+    plain: Question
+    ways: tuple[Question, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Gathered:
+    """Filled by the searches as they end, in whichever order that is."""
+
+    found: list[Found] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    failures: list[AdapterError | None] = field(default_factory=list)
+
+    def add(self, found: Found) -> Found:
+        """Take in a search before it begins, so that what it brings is never lost."""
+        self.found.append(found)
+        return found
+
+    def drop(self, name: str) -> None:
+        """Forget what a type brought: it is to be asked in another way."""
+        self.found = [found for found in self.found if found.question.name != name]
+
+    def stop(self, name: str) -> None:
+        """Time is short: a type keeps the pages that came, and is cut short."""
+        if any(found.pages for found in self.found if found.question.name == name):
+            self.caveats.append("truncated")
+        else:
+            self.fail(name, None)
+
+    def fail(self, name: str, error: AdapterError | None) -> None:
+        """A type that brought nothing: refused by the server, or failed or late."""
+        if isinstance(error, NotSearchable) and error.reason == "not_found_type":
+            self.refused.add(name)
+            self.caveats.append("not_found_type")
+            return
+        self.failures.append(error)
+        self.caveats.append("type_failed")
+
+    @property
+    def has_records(self) -> bool:
+        return any(f.pages for f in self.found if f.question.name != "Patient")
+
+    def raise_if_nothing_came(self, plans: int) -> None:
+        """If every type failed, that is a failure of the source and no answer."""
+        failed = [error for error in self.failures if error is not None]
+        if not failed or self.has_records or len(self.failures) < plans:
+            return
+        # What may be retried first: the source may be whole in a moment.
+        failed.sort(key=lambda error: not isinstance(error, Unavailable))
+        raise failed[0]
+
+    def events(self) -> Iterator[Event]:
+        """Each record once, by its id and version, however many pages held it."""
+        seen: dict[tuple[str, str | None], list[Event]] = {}
+        for found in self.found:
+            for page in found.pages:
+                for event in page.events:
+                    versions = seen.setdefault((event.record_id, event.version), [])
+                    if event in versions:
+                        self.caveats.append("duplicate_record")
+                        continue
+                    versions.append(event)
+                    yield event
+
+    def said(self) -> Iterator[str]:
+        """The caveats of every page and search."""
+        for found in self.found:
+            yield from found.caveats
+            for page in found.pages:
+                yield from page.caveats
+                yield from ["duplicate_record"] * page.duplicates
+                yield from ["unmapped"] * page.unmapped.total()
+                yield from ["unreadable_record"] * page.rejected.total()
+                yield from ["outcome_reported"] * sum(page.outcomes[g] for g in _GRAVE)

@@ -1,0 +1,90 @@
+"""The source file of a FHIR server, checked as a whole before it is ever asked."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+
+from adapters import nhs_number
+from adapters.fhir.references import ODS_SYSTEMS
+from adapters.fhir.tables import TYPES
+from adapters.source_file import Settings, read
+
+# A reference to where a secret is, never the secret.
+SecretReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_]\w*|file:.+)$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class IdentifierSettings(Settings):
+    """The systems by whose identifiers the server can find a person."""
+
+    systems: Annotated[tuple[Text, ...], Field(min_length=1)] = (nhs_number.SYSTEM,)
+
+
+class Bearer(Settings):
+    kind: Literal["bearer"]
+    token: SecretReference
+
+
+class Basic(Settings):
+    kind: Literal["basic"]
+    username: SecretReference
+    password: SecretReference
+
+
+class FhirSettings(Settings):
+    """See `docs`: every key but kind and base_url has a default."""
+
+    kind: Literal["fhir"]
+    base_url: Text
+    identifiers: IdentifierSettings = IdentifierSettings()
+    types: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(TYPES)
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 200
+    search: Literal["post", "post-only"] = "post"
+    auth: Annotated[Bearer | Basic, Field(discriminator="kind")] | None = None
+    zone: str = "Europe/London"
+    ods_systems: Annotated[tuple[Text, ...], Field(min_length=1)] = tuple(
+        sorted(ODS_SYSTEMS)
+    )
+    labels: tuple[Text, ...] = ()
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_base(cls, given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in {"https", "http"} or not parts.hostname:
+            message = "is not an http or https address"
+            raise ValueError(message)
+        if parts.query or parts.fragment or parts.username or "?" in given:
+            message = "may hold neither a query, a fragment nor credentials"
+            raise ValueError(message)
+        return given.rstrip("/")
+
+    @field_validator("types")
+    @classmethod
+    def _are_known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for name in given:
+            if name not in TYPES:
+                message = f"holds an unknown type. Use any of {', '.join(TYPES)}"
+                raise ValueError(message)
+        if len(set(given)) < len(given):
+            message = "names a type twice"
+            raise ValueError(message)
+        return given
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, given: str) -> str:
+        try:
+            ZoneInfo(given)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = 'is no time zone. Use a name such as "Europe/London"'
+            raise ValueError(message) from None
+        return given
+
+
+def load(path: Path) -> FhirSettings:
+    """The settings; ConfigurationError naming file, line, key and remedy."""
+    return read(path, FhirSettings)

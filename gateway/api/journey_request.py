@@ -1,0 +1,215 @@
+"""The body of a journey question, parsed once, refused with places and never values."""
+
+import re
+from datetime import date
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    ValidationError,
+)
+
+from adapters import nhs_number
+from adapters.contract import Identifier, Identifiers
+from adapters.vocabulary import CATEGORIES
+from gateway import safe_json
+from gateway.journey.question import Claim, Question, Require
+from gateway.problems import FieldError, RequestError, invalid_fields
+from gateway.settings import Limits
+from policies.vocabulary import PURPOSES
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+MOST_EVENTS: Final = 20_000
+USUAL_EVENTS: Final = 5_000
+
+ShortText = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)]
+Day = Annotated[
+    StrictStr,
+    Field(json_schema_extra={"format": "date"}, min_length=10, max_length=10),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class JourneyIdentifier(_Body):
+    """Another identifier of the person: a system (URI) and a value within it."""
+
+    system: ShortText
+    value: ShortText
+
+
+class JourneyRequire(_Body):
+    """What must have answered: sources by id, organisations by ODS code, sectors."""
+
+    sources: Annotated[list[ShortText], Field(max_length=200)] | None = None
+    organisations: Annotated[list[ShortText], Field(max_length=200)] | None = None
+    sectors: Annotated[list[ShortText], Field(max_length=20)] | None = None
+
+
+class JourneyRelationship(_Body):
+    """A relationship the caller claims for itself; others are found as evidence."""
+
+    kind: Literal["self-claimed"]
+    reference: ShortText | None = None
+    reason: Annotated[StrictStr, StringConstraints(min_length=1, max_length=1000)]
+
+
+class JourneyRequest(_Body):
+    """One person, one purpose, a window of London days, and conditions.
+
+    Exactly one of `nhs_number` and `identifier`. `until` is exclusive; without
+    bounds all time is asked. Without `categories` all are.
+    """
+
+    nhs_number: Annotated[StrictStr, StringConstraints(max_length=40)] | None = None
+    identifier: JourneyIdentifier | None = None
+    purpose: StrictStr
+    since: Day | None = None
+    until: Day | None = None
+    categories: (
+        Annotated[list[ShortText], Field(min_length=1, max_length=50)] | None
+    ) = None
+    require: JourneyRequire | None = None
+    min_sources: Annotated[StrictInt, Field(ge=0, le=10_000)] | None = None
+    limit: Annotated[StrictInt, Field(ge=1, le=MOST_EVENTS)] | None = None
+    deadline_ms: Annotated[StrictInt, Field(ge=500, le=5_000)] | None = None
+    agreement: ShortText | None = None
+    relationship: JourneyRelationship | None = None
+    break_glass: ShortText | None = None
+
+
+def read_question(body: bytes, *, strict: bool, limits: Limits) -> Question:
+    """The question in a request's body.
+
+    RequestError: request-invalid, purpose-missing, purpose-unknown or
+    identifier-invalid, pointing at fields of ours and never echoing a value.
+    """
+    request = _parsed(body)
+    if not request.purpose.strip():
+        raise RequestError("purpose-missing", errors=(_at("/purpose", "empty"),))
+    if request.purpose not in PURPOSES:
+        raise RequestError("purpose-unknown", errors=(_at("/purpose", "unknown"),))
+    since, until = _day(request.since, "/since"), _day(request.until, "/until")
+    if since is not None and until is not None and since >= until:
+        raise RequestError(
+            "request-invalid",
+            "The window is empty: until is exclusive and must be after since.",
+            errors=(_at("/until", "not-after-since"),),
+        )
+    if request.break_glass is not None:
+        raise RequestError(
+            "request-invalid",
+            "No break-glass token has been issued by this gateway.",
+            errors=(_at("/break_glass", "not-issued"),),
+        )
+    asked_ms = request.deadline_ms or round(limits.journey_s * 1000)
+    return Question(
+        person=_person(request),
+        purpose=request.purpose,
+        since=since,
+        until=until,
+        categories=_categories(request.categories),
+        require=_require(request.require),
+        min_sources=request.min_sources or 0,
+        strict=strict,
+        limit=request.limit or USUAL_EVENTS,
+        deadline_s=min(asked_ms / 1000, limits.journey_s),
+        agreement=request.agreement,
+        claim=_claim(request.relationship),
+    )
+
+
+def _parsed(body: bytes) -> JourneyRequest:
+    try:
+        return JourneyRequest.model_validate(safe_json.read_object(body))
+    except safe_json.DuplicateName as error:
+        if "purpose" in error.names:
+            field = _at("/purpose", "twice")
+            raise RequestError("purpose-missing", errors=(field,)) from None
+        raise _unreadable("duplicate-name") from None
+    except safe_json.UnsafeJson as error:
+        raise _unreadable(error.code) from None
+    except ValidationError as error:
+        raise invalid_fields(
+            error.errors(include_url=False, include_input=False)
+        ) from None
+
+
+def _unreadable(code: str) -> RequestError:
+    return RequestError("request-invalid", errors=(_at("", code),))
+
+
+def _at(pointer: str, code: str) -> FieldError:
+    return FieldError(pointer=pointer, code=code)
+
+
+def _day(text: str | None, pointer: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass  # refused below, like every other text that is no day
+    raise RequestError("request-invalid", errors=(_at(pointer, "not-a-day"),))
+
+
+def _person(request: JourneyRequest) -> Identifiers:
+    if (request.nhs_number is None) == (request.identifier is None):
+        raise RequestError(
+            "request-invalid",
+            "Give one of nhs_number and identifier.",
+            errors=(_at("/nhs_number", "one-of"), _at("/identifier", "one-of")),
+        )
+    if request.identifier is None:
+        return Identifiers(nhs_number=_number(request.nhs_number or "", "/nhs_number"))
+    system, value = request.identifier.system, request.identifier.value.strip()
+    if system in nhs_number.SYSTEMS:
+        return Identifiers(nhs_number=_number(value, "/identifier/value"))
+    if not value:
+        raise RequestError(
+            "identifier-invalid", errors=(_at("/identifier/value", "empty"),)
+        )
+    return Identifiers(others=frozenset({Identifier(system, value)}))
+
+
+def _number(text: str, pointer: str) -> str:
+    number = nhs_number.normalise(text)
+    if number is None:
+        raise RequestError(
+            "identifier-invalid", errors=(_at(pointer, "not-an-nhs-number"),)
+        )
+    return number
+
+
+def _categories(named: list[str] | None) -> frozenset[str]:
+    if named is None:
+        return CATEGORIES
+    wrong = [place for place, each in enumerate(named) if each not in CATEGORIES]
+    if wrong:
+        raise RequestError(
+            "request-invalid",
+            errors=tuple(_at(f"/categories/{place}", "unknown") for place in wrong),
+        )
+    return frozenset(named)
+
+
+def _require(body: JourneyRequire | None) -> Require:
+    if body is None:
+        return Require()
+    return Require(
+        sources=frozenset(body.sources or ()),
+        organisations=frozenset(body.organisations or ()),
+        sectors=frozenset(body.sectors or ()),
+    )
+
+
+def _claim(body: JourneyRelationship | None) -> Claim | None:
+    return None if body is None else Claim(kind=body.kind, reason=body.reason)

@@ -1,0 +1,46 @@
+"""POST /v1/journeys: one person's journey, woven."""
+
+import re
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.api.asking import json_body, only_parameters, requester_of, service_of
+from gateway.api.described import described
+from gateway.api.journey_request import JourneyRequest, read_question
+from gateway.journey.inquiry import inquire
+from gateway.journey.journey import Journey, as_json
+from gateway.problems import RequestError
+
+router = APIRouter()
+
+_STRICT: Final = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\"?(?:$|[,;\s])")
+
+
+@router.post(
+    "/v1/journeys",
+    **described(
+        "askJourney",
+        "Ask every organisation that may hold a part, and weave one journey",
+        body=JourneyRequest,
+        answer=Journey,
+        problems=(400, 401, 403, 408, 413, 415, 424, 500, 503),
+        headers=("Prefer",),
+    ),
+)
+async def ask_journey(request: Request) -> Response:
+    """Completeness stands before the events: read what is missing first."""
+    requester = await requester_of(request)
+    requester.require("journey:read")
+    only_parameters(request)
+    json_body(request)
+    service = service_of(request)
+    strict = _STRICT.search(request.headers.get("prefer", "")) is not None
+    question = read_question(
+        await request.body(), strict=strict, limits=service.settings.limits
+    )
+    if not requester.purpose_allowed(question.purpose):
+        raise RequestError("not-permitted", "This purpose is not registered for you.")
+    journey = await inquire(service.house, requester, question)
+    headers = {"Preference-Applied": "handling=strict"} if strict else {}
+    return Response(as_json(journey), headers=headers, media_type="application/json")

@@ -1,0 +1,177 @@
+"""The log in the store: a batch is one transaction, and extends a verified head."""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import asyncpg
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.chain import START, Entry, extend
+from gateway.problems import RequestError
+from gateway.settings import Audit
+from gateway.store.database import Database
+from gateway.store.tables import AuditHead, AuditRecord
+
+_RECORDS: Final = AuditRecord.__table__  # type: ignore[attr-defined]  # SQLModel adds it, unseen by mypy
+_HEADS: Final = AuditHead.__table__  # type: ignore[attr-defined]  # SQLModel adds it, unseen by mypy
+_HEAD: Final = (
+    select(_HEADS.c.n, _HEADS.c.chain).where(_HEADS.c.id == 1).with_for_update()
+)
+
+# What a store can raise. The drivers' own come through while connecting.
+_FAILURES: Final = (
+    SQLAlchemyError,
+    OSError,
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+
+_File: TypeAlias = tuple[int, int]  # device and inode
+
+
+class AuditUnavailable(RequestError):
+    """The log cannot be written; `reason` is a code for logs and metrics."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("audit-unavailable")
+        self.reason = reason
+
+
+class Log:
+    """The audit tables of one store, written by one task at a time per process."""
+
+    def __init__(self, database: Database, settings: Audit) -> None:
+        self._database = database
+        self._settings = settings
+        self._file: _File | None = None
+        self._highest = 0
+        self._sound = False
+
+    async def open(self) -> Entry:
+        """Migrate the store and verify where the log ends.
+
+        AuditUnavailable (`store`, `broken`) if either cannot be done.
+        """
+        try:
+            await self._database.migrate()
+            self._file = _identity(self._database.file)
+            async with self._database.engine.begin() as connection:
+                head = await _verified_head(connection)
+        except _FAILURES:
+            raise AuditUnavailable("store") from None
+        self._highest = head.n
+        self._sound = True
+        return head
+
+    async def append(self, texts: Sequence[bytes]) -> list[Entry]:
+        """The entries of canonical texts, once durable, in their order.
+
+        AuditUnavailable if they are not: `moved`, `no-space`, `broken`, `store`.
+        """
+        self._sound = False
+        try:
+            self._check_place()
+            entries = await self._transaction(texts)
+        except _FAILURES:
+            raise AuditUnavailable("store") from None
+        self._highest = entries[-1].n
+        self._sound = True
+        return entries
+
+    def is_sound(self) -> bool:
+        """Whether what was last tried succeeded."""
+        return self._sound
+
+    async def aclose(self) -> None:
+        self._sound = False
+        await self._database.aclose()
+
+    def _check_place(self) -> None:
+        """The file is still the one we opened, and its disk has room to spare."""
+        file = self._database.file
+        if file is None:
+            return
+        if _identity(file) != self._file:
+            raise AuditUnavailable("moved")
+        if shutil.disk_usage(file.parent).free < self._settings.min_free:
+            raise AuditUnavailable("no-space")
+
+    async def _transaction(self, texts: Sequence[bytes]) -> list[Entry]:
+        async with self._database.engine.begin() as connection:
+            head = await _read_head(connection)
+            if head.n < self._highest:
+                raise AuditUnavailable("broken")  # the log was cut or put back
+            entries = _extended(head, texts)
+            await connection.execute(insert(_RECORDS), _rows(entries, texts))
+            await connection.execute(
+                update(_HEADS)
+                .where(_HEADS.c.id == 1)
+                .values(n=entries[-1].n, chain=entries[-1].chain)
+            )
+        return entries
+
+
+async def _read_head(connection: AsyncConnection) -> Entry:
+    """The head, held against every other writer until the transaction ends."""
+    found = (await connection.execute(_HEAD)).first()
+    if found is None:
+        raise AuditUnavailable("broken")
+    return Entry(n=found.n, chain=bytes(found.chain))
+
+
+async def _verified_head(connection: AsyncConnection) -> Entry:
+    """The head, if the last entry leads to it from the one before, and is the last.
+
+    The whole log is the verifier's to walk; this is what a start can afford.
+    """
+    head = await _read_head(connection)
+    highest = await connection.scalar(select(func.max(_RECORDS.c.n)))
+    rows = select(_RECORDS).where(_RECORDS.c.n >= head.n - 1).order_by(_RECORDS.c.n)
+    last = [
+        (row.n, row.record, bytes(row.chain))
+        for row in (await connection.execute(rows)).all()
+    ]
+    if (highest or 0) != head.n or not _leads_to(head, last):
+        raise AuditUnavailable("broken")
+    return head
+
+
+def _leads_to(head: Entry, last: Sequence[tuple[int, str, bytes]]) -> bool:
+    """Whether the last entries, two where there are so many, end in the head."""
+    numbers = [n for n, _, _ in last]
+    if numbers != list(range(max(head.n - 1, 1), head.n + 1)):
+        return False
+    if not last:
+        return head.chain == START
+    n, text, chain = last[-1]
+    previous = last[-2][2] if len(last) == 2 else START
+    return chain == head.chain == extend(previous, n, text.encode("utf-8"))
+
+
+def _extended(head: Entry, texts: Sequence[bytes]) -> list[Entry]:
+    entries = []
+    n, chain = head.n, head.chain
+    for text in texts:
+        n, chain = n + 1, extend(chain, n + 1, text)
+        entries.append(Entry(n=n, chain=chain))
+    return entries
+
+
+def _rows(entries: Sequence[Entry], texts: Sequence[bytes]) -> list[dict[str, object]]:
+    return [
+        {"n": entry.n, "record": text.decode("utf-8"), "chain": entry.chain}
+        for entry, text in zip(entries, texts, strict=True)
+    ]
+
+
+def _identity(file: Path | None) -> _File | None:
+    if file is None:
+        return None
+    found = file.stat()
+    return found.st_dev, found.st_ino

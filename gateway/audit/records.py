@@ -1,0 +1,218 @@
+"""What the audit trail records: who, why, about whom, under which rule; no content.
+
+Every text is a code, an id or a reference of ours or of the registry. There is no
+field for prose, and a person is only ever a Subject.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final, TypeAlias
+
+import msgspec
+
+from adapters import nhs_number
+from gateway.audit.canonical import canon
+from gateway.audit.keys import Subject
+
+# A code, an id, a hash, a reference: never a sentence, and never a quote, so that
+# in the encoded record each quote is an end of a text.
+_TEXT: Final = re.compile(r"[!#-\[\]-~]{1,255}")
+_FIT: Final = bytes(byte for byte in range(0x21, 0x7F) if byte != ord("\\"))
+# A float, or an integer that may be 2^53 or more.
+_UNFIT_NUMBER: Final = re.compile(rb'":-?(?:[0-9]+[.eE]|[0-9]{16})')
+_TEN_DIGITS: Final = re.compile(rb'"([0-9][0-9-]{8,10}[0-9])"')
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asked, as the verified token and the registry said."""
+
+    issuer: str
+    subject: str = field(repr=False)
+    client_id: str
+    organisation: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What policy said of one cell."""
+
+    organisation: str
+    category: str
+    effect: str
+    code: str
+    authority: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOutcome:
+    """What became of one source; `count` is events released, None if not known."""
+
+    source: str
+    state: str
+    reason: str | None = None
+    domain: str | None = None
+    count: int | None = None
+    as_of: datetime | None = None
+    took_ms: int | None = None
+    sub_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A process began to write; `version` is the distribution's."""
+
+    kind: ClassVar[str] = "start"
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A question is about to be asked of these sources, and this is why it may be."""
+
+    kind: ClassVar[str] = "intent"
+    journey: str
+    actor: Actor
+    purpose: str
+    policy: str
+    subjects: tuple[Subject, ...]
+    decisions: tuple[Decided, ...]
+    sources: tuple[str, ...]
+    evidence: tuple[str, ...] = ()
+    agreement: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was found and is about to be released; `subjects` are those learned."""
+
+    kind: ClassVar[str] = "outcome"
+    journey: str
+    result: str  # a code: released, no-source-answered, client-gone, ...
+    level: str
+    sources: tuple[SourceOutcome, ...]
+    subjects: tuple[Subject, ...] = ()
+    receipt_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """A question was refused before any source was asked; `code` is the problem's."""
+
+    kind: ClassVar[str] = "denied"
+    journey: str
+    actor: Actor
+    code: str
+    purpose: str | None = None
+    policy: str | None = None
+    subjects: tuple[Subject, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    evidence: tuple[str, ...] = ()
+    agreement: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJump:
+    """The wall clock went back; the order of entries still stands."""
+
+    kind: ClassVar[str] = "clock_jump"
+    back_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A process ended in order."""
+
+    kind: ClassVar[str] = "stop"
+
+
+AuditRecord: TypeAlias = Start | Intent | Outcome | Denied | ClockJump | Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What the trail adds to a record: its id, the time, and which process wrote."""
+
+    id: str  # 128 random bits in hex
+    at: datetime
+    process: str
+
+
+def encoded(record: AuditRecord, stamp: Stamp) -> bytes:
+    """The canonical form of a record. ValueError for what may not be recorded.
+
+    One pass in C, which for these types is what `canonical.canon` gives: a law in
+    the tests holds the two together.
+    """
+    body: dict[str, Any] = {
+        "type": record.kind,
+        "id": stamp.id,
+        "at": instant(stamp.at),
+        "process": stamp.process,
+    }
+    for name in record.__slots__:
+        body[name] = getattr(record, name)
+    if "agreement" in body:
+        body["agreement"] = cited(body["agreement"])
+    data = _ENCODER.encode(body)
+    if _is_unfit(data) or _names_a_person(data):
+        raise ValueError("a record holds what is not a code, a count or an instant")
+    return data
+
+
+def instant(at: datetime) -> str:
+    """UTC to the microsecond, always of one length."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def cited(agreement: str | None) -> str | None:
+    """What a caller cited as authority, fit to be recorded: anything may be sent."""
+    if agreement is None or _is_code(agreement):
+        return agreement
+    return "not-a-code"
+
+
+def _is_code(text: str) -> bool:
+    return _TEXT.fullmatch(text) is not None and nhs_number.normalise(text) is None
+
+
+def _is_unfit(data: bytes) -> bool:
+    # What is left without the fit bytes is a space, an escape or not ASCII.
+    return bool(
+        data.translate(None, _FIT) or b'""' in data or _UNFIT_NUMBER.search(data)
+    )
+
+
+def _names_a_person(data: bytes) -> bool:
+    return any(
+        nhs_number.normalise(found.decode("ascii")) is not None
+        for found in _TEN_DIGITS.findall(data)
+    )
+
+
+def parts_of(data: bytes, stamp: Stamp, *, part_bytes: int) -> list[bytes]:
+    """An over-long record as several that together hold all of it, in order.
+
+    Each names the record's id, its place among the parts, and a slice of the
+    canonical text, which is ASCII: every text of a record is.
+    """
+    # A slice stands inside a string, where each quote takes two bytes.
+    room = (part_bytes - 256) // 2
+    text = data.decode("ascii")
+    slices = [text[place : place + room] for place in range(0, len(text), room)]
+    return [
+        canon(
+            {
+                "type": "part",
+                "id": stamp.id,
+                "part": number,
+                "parts": len(slices),
+                "text": piece,
+            }
+        )
+        for number, piece in enumerate(slices, 1)
+    ]

@@ -1,0 +1,226 @@
+"""The honest account: who was asked, who answered, and what may be missing.
+
+Every state is read off an outcome, matched exhaustively; every sentence is made
+here, so that JSON, terminal and pages say the same.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, assert_never
+
+from adapters.contract import Caveat
+from adapters.vocabulary import INCOMPLETE, OF_SOURCE
+from gateway.journey import sentences
+from gateway.journey.journey import (
+    CaveatCount,
+    Completeness,
+    FaultDomain,
+    Gap,
+    Level,
+    OrganisationName,
+    SourceReport,
+    State,
+    Window,
+)
+from gateway.journey.outcome import Answered, Denied, Failure, NotAsked
+from gateway.journey.released import ReleasedSource
+
+ANSWERED: Final = frozenset({"ok", "ok_empty", "unknown_person"})
+_DEFAULT_RETRY_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A source's state, and why."""
+
+    state: State
+    reason: str | None = None
+    domain: FaultDomain | None = None
+    retry_after_s: int | None = None
+
+    @property
+    def answered(self) -> bool:
+        """It said all that it was asked for, or said that some may not be known."""
+        return has_answered(self.state, self.reason)
+
+    @property
+    def outside(self) -> bool:
+        """The question did not touch it."""
+        return self.reason == "outside_question"
+
+
+def has_answered(state: str, reason: str | None) -> bool:
+    """Whether a state counts as an answer: whole, or in part by policy."""
+    return state in ANSWERED or (state == "withheld" and reason == "policy")
+
+
+def standing(source: ReleasedSource, now: datetime) -> Standing:
+    """The one of the ten states that a source is in."""
+    match source.outcome:
+        case Answered() as answered:
+            return _answered(source, answered, now)
+        case Failure(state=state, reason=reason, domain=domain, retry_after_s=retry):
+            return Standing(
+                state=state, reason=reason, domain=domain, retry_after_s=retry
+            )
+        case NotAsked(reason=reason):
+            return Standing(state="not_asked", reason=reason, domain="gateway")
+        case Denied():
+            return Standing(state="denied", reason="policy", domain="policy")
+        case _ as never:
+            assert_never(never)
+
+
+def _answered(source: ReleasedSource, answered: Answered, now: datetime) -> Standing:
+    shared = any(caveat.code == "shared_identifier" for caveat in answered.caveats)
+    mismatch = answered.mismatched or (shared and not source.entries)
+    if mismatch and not source.silent:
+        return Standing(state="withheld", reason="identity_mismatch", domain="source")
+    if (now - answered.as_of).total_seconds() > source.asked.source.fresh_s:
+        return Standing(state="stale", reason="older_than_promised", domain="source")
+    if source.silent or not answered.known:
+        return Standing(state="unknown_person")
+    if source.withheld:
+        return Standing(state="withheld", reason="policy", domain="policy")
+    return Standing(state="ok" if source.entries else "ok_empty")
+
+
+def account(
+    sources: Sequence[ReleasedSource], window: Window, *, now: datetime, note: str
+) -> Completeness:
+    """The completeness of one journey, sentence included."""
+    both = [(source, standing(source, now)) for source in sources]
+    inside = [(source, stood) for source, stood in both if not stood.outside]
+    gaps = [gap for source, stood in inside for gap in _gaps(source, stood, window)]
+    return Completeness(
+        level=_level([stood for _, stood in inside], gaps),
+        asked=sum(stood.state not in {"denied", "not_asked"} for _, stood in inside),
+        answered=sum(stood.answered for _, stood in inside),
+        complete_for=sorted(_complete_for(inside)),
+        statement=_statement(inside),
+        sources=[_report(source, stood, now) for source, stood in both],
+        gaps=gaps,
+        policy_note=note,
+    )
+
+
+def _level(inside: Sequence[Standing], gaps: Sequence[Gap]) -> Level:
+    if not inside:
+        return "partial"  # nobody here can tell of what was asked
+    if not any(stood.answered or stood.state == "stale" for stood in inside):
+        return "none"
+    return "partial" if gaps else "complete"
+
+
+def _gaps(source: ReleasedSource, stood: Standing, window: Window) -> list[Gap]:
+    """What may be missing from one source; empty only if it told all it was asked."""
+    registered = source.asked.source
+    asked, denied = source.plan.permitted, source.plan.denied
+    found: list[tuple[frozenset[str], str]] = []
+    if denied:
+        found.append((denied, sentences.denied(registered, denied)))
+    if stood.state == "withheld" and stood.reason == "policy":
+        held_back = source.withheld_categories or asked
+        found.append((held_back, sentences.gap(registered, stood.state, stood.reason)))
+    elif stood.state not in ANSWERED and stood.state != "denied":
+        found.append((asked, sentences.gap(registered, stood.state, stood.reason)))
+    cut = [c.code for c in caveats(source) if c.code in INCOMPLETE]
+    if cut:
+        found.append((asked, sentences.cut_short(registered, cut)))
+    return [
+        Gap(
+            source=registered.id,
+            categories=sorted(categories),
+            since=window.since,
+            until=window.until,
+            meaning=meaning,
+        )
+        for categories, meaning in found
+    ]
+
+
+def _complete_for(
+    inside: Sequence[tuple[ReleasedSource, Standing]],
+) -> frozenset[str]:
+    """Categories that every source holding them was asked for and told in full."""
+    in_question: set[str] = set()
+    lacking: set[str] = set()
+    for source, stood in inside:
+        cells = frozenset(source.plan.decisions)
+        in_question |= cells
+        whole = stood.state in ANSWERED and not any(
+            caveat.code in INCOMPLETE for caveat in caveats(source)
+        )
+        if stood.state == "withheld" and stood.reason == "policy":
+            lacking |= source.withheld_categories or cells
+        elif not whole:
+            lacking |= cells
+        lacking |= source.plan.denied
+    return frozenset(in_question - lacking)
+
+
+def _statement(inside: Sequence[tuple[ReleasedSource, Standing]]) -> str:
+    """One short paragraph: how many answered, who failed, who was refused."""
+    return sentences.statement(
+        [
+            sentences.Told(
+                source=source.asked.source,
+                state=stood.state,
+                reason=stood.reason,
+                answered=stood.answered,
+                denied=source.plan.denied,
+                caveats=caveats(source),
+            )
+            for source, stood in inside
+        ]
+    )
+
+
+def retry_after(sources: Iterable[ReleasedSource], now: datetime) -> int:
+    """Seconds after which asking again may help: the soonest that a source named."""
+    named = [standing(source, now).retry_after_s for source in sources]
+    return min((wait for wait in named if wait is not None), default=_DEFAULT_RETRY_S)
+
+
+def _report(source: ReleasedSource, stood: Standing, now: datetime) -> SourceReport:
+    registered, outcome = source.asked.source, source.outcome
+    answered = outcome if isinstance(outcome, Answered) else None
+    as_of = answered.as_of if answered else None
+    return SourceReport(
+        source=registered.id,
+        organisation=OrganisationName(
+            ods=registered.organisation.ods, name=registered.organisation.name
+        ),
+        sector=registered.sector,
+        state=stood.state,
+        reason=stood.reason,
+        fault_domain=stood.domain,
+        categories=sorted(source.asked.categories),
+        held=sorted(registered.held),
+        events=len(source.entries) if answered else None,
+        as_of=timestamp(as_of) if as_of else None,
+        lag_s=max(0, round((now - as_of).total_seconds())) if as_of else None,
+        took_ms=source.asked.took_ms,
+        retry_after_s=stood.retry_after_s,
+        caveats=[CaveatCount(code=c.code, count=c.count) for c in caveats(source)],
+    )
+
+
+def caveats(source: ReleasedSource) -> tuple[Caveat, ...]:
+    """What must be known of a source's answer.
+
+    Where it may say nothing of the person, only what is the same for everybody: a
+    count about this person would tell that there is one.
+    """
+    outcome = source.outcome
+    if not isinstance(outcome, Answered):
+        return ()
+    if source.silent or not outcome.known:
+        return tuple(c for c in outcome.caveats if c.code in OF_SOURCE)
+    return outcome.caveats
+
+
+def timestamp(at: datetime) -> str:
+    """UTC to the second, as `2026-01-05T09:14:02Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,72 @@
+"""Discrepancies: what sources do not agree on, said beside the events."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from adapters import nhs_number
+from gateway.journey.identity import Known
+from gateway.journey.journey import Discrepancy
+from gateway.journey.outcome import Answered
+from gateway.journey.released import ReleasedSource
+
+
+def discrepancies(
+    released: Sequence[ReleasedSource], known: Known
+) -> list[Discrepancy]:
+    """What a reader must know before trusting the journey, in a steady order."""
+    found = []
+    strangers = [
+        each.asked.source.id
+        for each in released
+        if isinstance(each.outcome, Answered)
+        and each.outcome.mismatched
+        and not each.silent
+    ]
+    if strangers:
+        found.append(
+            Discrepancy(
+                code="identity_mismatch",
+                sources=strangers,
+                events=[],
+                meaning="Answered with records about somebody else; they are withheld.",
+            )
+        )
+    if known.disputed:
+        found.append(_disputed(released, known))
+    births = {
+        each.person.birth_date.text: each.asked.source.id
+        for each in released
+        if each.person and each.person.birth_date
+    }
+    if _differ(births):
+        found.append(
+            Discrepancy(
+                code="birth_dates_differ",
+                sources=sorted(births.values()),
+                events=[],
+                meaning="Sources hold different dates of birth for this person.",
+            )
+        )
+    return found
+
+
+def _differ(births: dict[str, str]) -> bool:
+    """Whether two texts contradict each other: neither begins with the other."""
+    texts = sorted(births)
+    return any(not later.startswith(earlier) for earlier, later in pairwise(texts))
+
+
+def _disputed(released: Sequence[ReleasedSource], known: Known) -> Discrepancy:
+    sources = [
+        each.asked.source.id
+        for each in released
+        if isinstance(each.outcome, Answered) and not each.silent
+    ]
+    whose = "NHS numbers" if nhs_number.SYSTEM in known.disputed else "identifiers"
+    return Discrepancy(
+        code="identifiers_disagree",
+        sources=sources,
+        events=[],
+        meaning=f"The {whose} that sources hold for this person do not agree; they "
+        "were not used to link records.",
+    )

@@ -1,0 +1,61 @@
+"""What a decision let through of one source's outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from adapters.contract import Person
+from gateway.journey.outcome import Answered, Asked, Entry, Outcome
+from gateway.policy.plan import SourcePlan
+from policies.obligations import FULL_VIEW, View
+from policies.release import release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedSource:
+    """One source after release: what may be shown, and what was held back."""
+
+    plan: SourcePlan
+    asked: Asked
+    entries: tuple[tuple[Entry, View], ...] = field(default=(), repr=False)
+    person: Person | None = field(default=None, repr=False)
+    person_view: View = FULL_VIEW
+    withheld: int = 0
+    withheld_categories: frozenset[str] = frozenset()
+    silent: bool = False  # a rule that may not be seen emptied it
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of asking it."""
+        return self.asked.outcome
+
+
+def open_answers(
+    asked: tuple[Asked, ...], plans: Mapping[str, SourcePlan], now: datetime
+) -> tuple[ReleasedSource, ...]:
+    """Open each sealed answer with its own decisions, and nothing else.
+
+    `plans` are by source id; `now` is the request's own.
+    """
+    return tuple(_opened(each, plans[each.source.id], now) for each in asked)
+
+
+def _opened(asked: Asked, plan: SourcePlan, now: datetime) -> ReleasedSource:
+    outcome = asked.outcome
+    if not isinstance(outcome, Answered):
+        return ReleasedSource(plan=plan, asked=asked)
+    events = release(outcome.sealed, plan.decisions, now)
+    decided = plan.demographics
+    headers = release(
+        outcome.header, {} if decided is None else {"demographics": decided}, now
+    ).items
+    return ReleasedSource(
+        plan=plan,
+        asked=asked,
+        entries=events.items,
+        person=headers[0][0].person if headers else None,
+        person_view=headers[0][1] if headers else FULL_VIEW,
+        withheld=events.withheld,
+        withheld_categories=events.withheld_categories,
+        silent=events.silent,
+    )

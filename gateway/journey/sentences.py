@@ -1,0 +1,142 @@
+"""Completeness in plain words: what a tired clinician reads first.
+
+Sources are named by organisation, never by a person; every sentence says what may
+be missing, not only what went wrong.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.contract import Caveat
+from adapters.vocabulary import CAVEATS
+from gateway.sources import Source
+
+_GAPS: Final = {
+    "timeout": "{who} did not answer in time; {what} may be missing.",
+    "error": "{who} answered with something that could not be read; {what} may be "
+    "missing.",
+    "unavailable": "{who} could not be reached; {what} may be missing.",
+    "stale": "{who} answered from data older than it promises; anything newer may be "
+    "missing.",
+    "withheld identity_mismatch": "{who} answered with records of somebody else; they "
+    "are withheld, and what it holds on this person may be missing.",
+    "withheld policy": "Some of what {who} holds is withheld.",
+    "not_asked no_hint": "{who} could not be asked: none of the identifiers known is "
+    "one it uses; {what} may be missing.",
+    "not_asked no_time": "There was no time left to ask {who}; {what} may be missing.",
+    "not_asked overloaded": "{who} was too busy to be asked; {what} may be missing.",
+}
+_SHORT: Final = {
+    "timeout": "did not answer in time",
+    "error": "could not be read",
+    "unavailable": "could not be reached",
+    "stale": "is older than promised",
+    "withheld identity_mismatch": "answered with records of somebody else",
+    "withheld policy": "has part withheld",
+    "not_asked no_hint": "could not be asked by the identifiers known",
+    "not_asked no_time": "was not asked for want of time",
+    "not_asked overloaded": "was too busy to be asked",
+}
+_FAILED: Final = frozenset(key.split()[0] for key in _SHORT)
+# Worth a sentence of its own: records that are there, or may be, and are not shown.
+_LEFT_OUT: Final = {
+    "truncated": "The answer of {who} was cut short.",
+    "rows_rejected": "{who} holds {count} rows that could not be read; some may be "
+    "about this person.",
+    "undated": "{count} records of {who} have no date and are left out by the window.",
+    "continues_into_window": "{count} records of {who} began before the window and go "
+    "on into it; they are left out.",
+    "stale_intake": "A newer delivery of {who} could not be read; the last good one is "
+    "used.",
+    "unreadable_record": "{count} records of {who} could not be understood.",
+    "unmapped": "{count} records of {who} are of types not shown in a journey.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the statement needs to know of one source."""
+
+    source: Source
+    state: str
+    reason: str | None
+    answered: bool
+    denied: frozenset[str]
+    caveats: tuple[Caveat, ...]
+
+
+def who(source: Source) -> str:
+    """A source in words: its organisation and its sector."""
+    return f"{source.organisation.name} ({_plain(source.sector)})"
+
+
+def denied(source: Source, categories: Iterable[str]) -> str:
+    """What may not be asked of a source for this purpose."""
+    return f"{who(source)} may not be asked for {_listed(categories)} here."
+
+
+def gap(source: Source, state: str, reason: str | None) -> str:
+    """What may be missing because of a source's state."""
+    template = _GAPS.get(f"{state} {reason}") or _GAPS[state]
+    return template.format(who=who(source), what=f"{_plain(source.sector)} records")
+
+
+def cut_short(source: Source, codes: Sequence[str]) -> str:
+    """What may be missing because of how a source answered."""
+    reasons = "; ".join(CAVEATS[code] for code in codes)
+    return f"{who(source)} told only a part: {reasons}."
+
+
+def statement(told: Sequence[Told]) -> str:
+    """How many answered, who did not, who may not be asked, and what is left out."""
+    if not told:
+        return "No source here can tell of what was asked; nothing is known from here."
+    answered = sum(each.answered for each in told)
+    parts = [_answered(answered, len(told))]
+    parts += [_failure(each) for each in told if each.state in _FAILED]
+    refused = [e for e in told if e.denied]
+    if refused:
+        parts.append(_refusals(refused))
+    parts += [line for each in told for line in _left_out(each)]
+    return " ".join(parts)
+
+
+def _answered(answered: int, listed: int) -> str:
+    if answered == listed > 1:
+        return f"All {answered} sources answered."
+    return f"{answered} of {listed} {'source' if listed == 1 else 'sources'} answered."
+
+
+def _failure(each: Told) -> str:
+    short = _SHORT.get(f"{each.state} {each.reason}") or _SHORT[each.state]
+    missing = "" if each.state in {"withheld", "stale"} else "; it may hold more"
+    return f"{who(each.source)} {short}{missing}."
+
+
+def _refusals(refused: Sequence[Told]) -> str:
+    named = "; ".join(
+        f"{who(each.source)}"
+        + ("" if each.state == "denied" else f" for {_listed(each.denied)}")
+        for each in refused
+    )
+    return f"May not be asked for this purpose: {named}."
+
+
+def _left_out(each: Told) -> list[str]:
+    return [
+        _LEFT_OUT[caveat.code].format(who=who(each.source), count=caveat.count)
+        for caveat in each.caveats
+        if caveat.code in _LEFT_OUT
+    ]
+
+
+def _plain(code: str) -> str:
+    return code.replace("-", " ")
+
+
+def _listed(categories: Iterable[str]) -> str:
+    words = [_plain(each) for each in sorted(categories)]
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

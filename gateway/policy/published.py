@@ -1,0 +1,100 @@
+"""The policy set in force: agreements, local rules and signatures kept as files."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from adapters.errors import ConfigurationError
+from gateway.settings import Settings
+from policies.clauses import Agreement, LocalRule, Signature
+from policies.compile import PolicySet, compile_set
+from policies.documents import parse_document
+from policies.errors import Invalid
+
+_FILE_BYTES: Final = 1024 * 1024
+
+
+class _Strings(yaml.BaseLoader):
+    """Every scalar stays text (`5E1`, `no`, `012` are codes); no key comes twice."""
+
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 - the library's own signature
+    ) -> dict[object, object]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key stands twice", node.start_mark
+            )
+        return mapping
+
+    def line_mark(self) -> yaml.Mark:
+        """Where the loader stands."""
+        return self.get_mark()
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # An alias lets a small file grow without end; a document to sign needs none.
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(
+                None, None, "an alias is not taken", self.line_mark()
+            )
+        return super().compose_node(parent, index)
+
+
+def load_policy(settings: Settings) -> PolicySet:
+    """The set that the policy files make, compiled.
+
+    ConfigurationError, naming file, place and remedy, for the first thing wrong.
+    """
+    documents: list[Agreement | LocalRule] = []
+    signatures: list[Signature] = []
+    for document in _read_all(settings.policy_files()):
+        if isinstance(document, Signature):
+            signatures.append(document)
+        else:
+            documents.append(document)
+    try:
+        return compile_set(documents, signatures)
+    except Invalid as error:
+        raise ConfigurationError(str(error), file="policy") from None
+
+
+def _read_all(paths: Iterable[Path]) -> Iterator[Agreement | LocalRule | Signature]:
+    for path in paths:
+        for data in read_yaml(path):
+            try:
+                yield parse_document(data, where=path.name)
+            except Invalid as error:
+                raise ConfigurationError(str(error), file=str(path)) from None
+
+
+def read_yaml(path: Path) -> list[dict[str, object]]:
+    """The documents of a YAML file, every scalar as text."""
+    try:
+        text = path.read_text("utf-8")
+        if len(text) > _FILE_BYTES:
+            message = "is larger than 1 MiB. Split it."
+            raise ConfigurationError(message, file=str(path))
+        found = list(yaml.load_all(text, Loader=_Strings))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ConfigurationError(
+            f"is not YAML we read ({getattr(error, 'problem', 'unreadable')}). "
+            "Correct that line.",
+            file=str(path),
+            line=mark.line + 1 if mark else None,
+        ) from None
+    except (UnicodeDecodeError, OSError):
+        message = "cannot be read as UTF-8. Correct the file or its permissions."
+        raise ConfigurationError(message, file=str(path)) from None
+    except RecursionError:
+        message = "is nested too deeply. Flatten it."
+        raise ConfigurationError(message, file=str(path)) from None
+    for each in found:
+        if each is not None and not isinstance(each, dict):
+            message = "holds something that is not a document. Start it with kind:."
+            raise ConfigurationError(message, file=str(path))
+    return [each for each in found if each is not None]

@@ -1,0 +1,455 @@
+"""throughline.toml, and the environment over it: checked at start, then frozen.
+
+`THROUGHLINE_LIMITS__SOURCE_S=2` stands over `source_s` of `[limits]`. Secrets are
+never settings: a setting refers to one (`env:NAME`, `file:path`), and
+`Settings.secret` follows the reference when it is needed.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    StrictStr,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from adapters import source_file, vocabulary
+from adapters.errors import ConfigurationError
+from policies.vocabulary import FLAGS, PURPOSES, ROLES
+
+_PREFIX: Final = "THROUGHLINE_"
+_SECRET_BYTES: Final = 64 * 1024
+
+
+def _not_a_bool(value: object) -> object:
+    if isinstance(value, bool):
+        message = "should be a number"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns ValueError alone into an error with a place
+    return value
+
+
+def _reference(text: str) -> str:
+    if re.fullmatch(r"env:\w+|file:.+", text) is None:
+        message = 'refer to the secret, never write it: "env:NAME" or "file:path"'
+        raise ValueError(message)
+    return text
+
+
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / path
+
+
+def _one_of(known: frozenset[str]) -> AfterValidator:
+    def check(code: str) -> str:
+        if code not in known:
+            message = f"use one of {', '.join(sorted(known))}"
+            raise ValueError(message)
+        return code
+
+    return AfterValidator(check)
+
+
+_Number = BeforeValidator(_not_a_bool)
+Seconds = Annotated[float, _Number, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)]
+Count = Annotated[int, _Number, Field(ge=1, le=2**31)]
+Text = Annotated[StrictStr, StringConstraints(min_length=1, max_length=200)]
+Ods = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z0-9]{3,12}$")]
+SecretReference = Annotated[StrictStr, AfterValidator(_reference)]
+FilePath = Annotated[Path, AfterValidator(_beside)]
+Algorithm = Literal["ES256", "ES384", "PS256", "RS256", "Ed25519"]
+FlagRegistration = Literal["states", "prefiltered", "none"]
+
+
+class Http(source_file.Settings):
+    """Where the gateway listens, and how much of a request it will read."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, _Number, Field(ge=0, le=65_535)] = 8000
+    body_bytes: Count = 64 * 1024
+    body_s: Seconds = 10.0
+
+
+class Store(source_file.Settings):
+    """The database of policy, registry and audit; never of patients."""
+
+    url: Text
+    password: SecretReference | None = None
+
+
+class Audit(source_file.Settings):
+    """How the audit trail is keyed and bounded."""
+
+    key: SecretReference
+    key_id: Annotated[StrictStr, StringConstraints(pattern=r"^[\w.-]{1,32}$")]
+    write_s: Seconds = 1.0
+    batch: Annotated[int, _Number, Field(ge=1, le=10_000)] = 256
+    entry_bytes: Annotated[int, _Number, Field(ge=2048, le=2**20)] = 8 * 1024
+    min_free: Annotated[int, _Number, Field(ge=0)] = 256 * 1024 * 1024
+
+
+class Limits(source_file.Settings):
+    """Bounds on asking sources; nothing means unlimited."""
+
+    connect_s: Seconds = 1.0
+    source_s: Seconds = 4.0
+    journey_s: Seconds = 5.0
+    page_bytes: Count = 8 * 1024 * 1024
+    source_bytes: Count = 32 * 1024 * 1024
+    pages: Count = 50
+    records: Count = 20_000
+    json_depth: Annotated[int, _Number, Field(ge=1, le=256)] = 64
+    csv_field_bytes: Count = 128 * 1024
+    per_source: Count = 8
+
+
+class Auth(source_file.Settings):
+    """Bounds on tokens and on the keys that verify them."""
+
+    token_bytes: Count = 8 * 1024
+    leeway_s: Annotated[float, _Number, Field(ge=0, le=300)] = 30.0
+    lifetime_s: Seconds = 3600.0
+    jwks_fresh_s: Seconds = 600.0
+    jwks_stale_s: Seconds = 86_400.0
+    jwks_refetch_s: Seconds = 30.0
+    revoked_kids: frozenset[Text] = frozenset()
+
+
+class Policy(source_file.Settings):
+    """Where agreements, local rules and signatures lie."""
+
+    documents: tuple[Text, ...] = ("policy/*.yaml",)
+
+
+class OrganisationSettings(source_file.Settings):
+    ods: Ods
+    name: Text
+
+
+class SourceSettings(source_file.Settings):
+    """One system of an organisation that can be asked."""
+
+    id: Annotated[StrictStr, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")]
+    organisation: Ods
+    sector: Annotated[StrictStr, _one_of(vocabulary.SECTORS)]
+    file: FilePath
+    fresh_s: Count
+    labels: Literal["labelled", "unlabelled"]
+    flags: Mapping[StrictStr, FlagRegistration]
+    state: FilePath  # a directory at the organisation: the adapter's own index
+    contact: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_state(cls, table: object) -> object:
+        if isinstance(table, dict) and "id" in table:
+            return {"state": f"state/{table['id']}", **table}
+        return table
+
+
+class IssuerSettings(source_file.Settings):
+    """Who may say who is asking."""
+
+    issuer: Text
+    audience: Text
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)]
+    class_: Literal["user", "system"] = Field(alias="class")
+    jwks: FilePath | None = None
+    jwks_uri: Text | None = None
+    typ: tuple[Text, ...] = ("JWT", "at+jwt")
+    demo: bool = False
+    signing_key: SecretReference | None = None
+
+
+class ClientSettings(source_file.Settings):
+    """What one application of an issuer may do; whatever is not here, it may not."""
+
+    issuer: Text
+    client_id: Text
+    organisations: Annotated[frozenset[Ods], Field(min_length=1)]
+    roles: frozenset[Annotated[StrictStr, _one_of(frozenset(ROLES))]]
+    purposes: frozenset[Annotated[StrictStr, _one_of(frozenset(PURPOSES))]]
+    scopes: frozenset[Text]
+
+
+class Settings(source_file.Settings):
+    """The whole configuration. Paths are absolute or under `folder`."""
+
+    environment: Literal["development", "production"]
+    http: Http = Http()
+    store: Store
+    audit: Audit
+    limits: Limits = Limits()
+    auth: Auth = Auth()
+    policy: Policy = Policy()
+    organisations: Annotated[tuple[OrganisationSettings, ...], Field(min_length=1)]
+    sources: tuple[SourceSettings, ...] = ()
+    issuers: Annotated[tuple[IssuerSettings, ...], Field(min_length=1)]
+    clients: tuple[ClientSettings, ...] = ()
+
+    _path: Path = PrivateAttr(default=Path())
+    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The directory of throughline.toml."""
+        return self._path.parent
+
+    def secret(self, reference: str) -> str:
+        """The secret that `env:NAME` or `file:path` refers to, without line ends.
+
+        ConfigurationError, which never shows the secret, if there is none.
+        """
+        kind, _, place = reference.partition(":")
+        if kind == "env":
+            found = self._environ.get(place, "")
+        else:
+            found = _read_secret(self.folder / place)
+        if not found:
+            message = f"the secret {kind}:{place} is missing or empty. Provide it."
+            raise ConfigurationError(message, file=str(self._path))
+        return found
+
+    def policy_files(self) -> tuple[Path, ...]:
+        """The files that `policy.documents` names now, sorted."""
+        found = {
+            path for glob in self.policy.documents for path in self.folder.glob(glob)
+        }
+        return tuple(sorted(found))
+
+    def database_url(self) -> URL:
+        """The store's URL: a relative SQLite path made absolute, password in."""
+        url = make_url(self.store.url)
+        if url.get_backend_name() == "sqlite":
+            return url.set(database=str(self.folder / (url.database or "")))
+        if self.store.password is None:
+            return url
+        return url.set(password=self.secret(self.store.password))
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_SECRET_BYTES).decode("utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The configuration of a file and the environment over it.
+
+    ConfigurationError for the first thing wrong: file, line, key, remedy. What
+    came from the environment is named by its variable.
+    """
+    path = path.absolute()
+    tables = source_file.load(path)
+    overlaid = _overlay(tables, environ)
+    try:
+        settings = source_file.check(
+            path, tables, Settings, context={"folder": path.parent}
+        )
+    except ConfigurationError as error:
+        raise _of_the_environment(error, overlaid) from None
+    settings._path = path  # noqa: SLF001 - set once, here, where the settings are made
+    settings._environ = environ  # noqa: SLF001 - as above
+    _Checks(settings, path).all()
+    return settings
+
+
+def _overlay(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Put the environment's settings over the file's; dotted key -> variable."""
+    overlaid = {}
+    for name in sorted(environ):
+        if not name.startswith(_PREFIX):
+            continue
+        parts = name.removeprefix(_PREFIX).lower().split("__")
+        if parts == ["environment"]:
+            tables["environment"] = environ[name]
+        elif len(parts) == 2 and all(parts):
+            section = tables.setdefault(parts[0], {})
+            if not isinstance(section, dict):
+                message = f"[[{parts[0]}]] is a list: set it in the file."
+                raise ConfigurationError(message, file="environment", key=name)
+            section[parts[1]] = _value(environ[name])
+        else:
+            continue  # THROUGHLINE_CORPUS and its like are not settings
+        overlaid[".".join(parts)] = name
+    return overlaid
+
+
+def _value(text: str) -> object:
+    """A list where the text is one in TOML, else the text for pydantic to read."""
+    if not text.startswith("["):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _of_the_environment(
+    error: ConfigurationError, overlaid: Mapping[str, str]
+) -> ConfigurationError:
+    variable = overlaid.get(error.key or "")
+    if variable is None:
+        return error
+    message = str(error).split(f"{error.key}: ", 1)[-1]
+    return ConfigurationError(message, file="environment", key=variable)
+
+
+class _Checks:
+    """What only the whole configuration can show."""
+
+    def __init__(self, settings: Settings, path: Path) -> None:
+        self.settings = settings
+        self.path = path
+
+    def all(self) -> None:
+        self.unique()
+        self.known_organisations()
+        self.store()
+        for position, source in enumerate(self.settings.sources):
+            self.flags(position, source)
+        for position, issuer in enumerate(self.settings.issuers):
+            self.issuer(position, issuer)
+        self.clients()
+        if self.settings.environment == "production":
+            self.production()
+
+    def refuse(self, message: str, *keys: str | int) -> None:
+        raise source_file.wrong(self.path, keys, message)
+
+    def unique(self) -> None:
+        settings = self.settings
+        lists: tuple[tuple[str, str, list[object]], ...] = (
+            ("organisations", "ods", [one.ods for one in settings.organisations]),
+            ("sources", "id", [one.id.casefold() for one in settings.sources]),
+            ("issuers", "issuer", [one.issuer for one in settings.issuers]),
+            (
+                "clients",
+                "client_id",
+                [(one.issuer, one.client_id) for one in settings.clients],
+            ),
+        )
+        for table, key, values in lists:
+            for position, value in enumerate(values):
+                if value in values[:position]:
+                    self.refuse(
+                        "is there twice. Rename or remove one.", table, position, key
+                    )
+
+    def known_organisations(self) -> None:
+        known = {one.ods for one in self.settings.organisations}
+        message = "names no [[organisations]] of this file. Add it, or correct it."
+        for position, source in enumerate(self.settings.sources):
+            if source.organisation not in known:
+                self.refuse(message, "sources", position, "organisation")
+        for position, client in enumerate(self.settings.clients):
+            if not client.organisations <= known:
+                self.refuse(message, "clients", position, "organisations")
+
+    def store(self) -> None:
+        try:
+            url = make_url(self.settings.store.url)
+        except ArgumentError:
+            url = URL.create("unreadable")
+        if url.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
+            self.refuse(
+                "is not a store. Use sqlite+aiosqlite:/// or postgresql+asyncpg://.",
+                *("store", "url"),
+            )
+        if url.password is not None:
+            self.refuse(
+                'holds a password. Take it out and set password = "env:NAME".',
+                *("store", "url"),
+            )
+        if url.get_backend_name() == "sqlite" and url.database in {
+            None,
+            "",
+            ":memory:",
+        }:
+            self.refuse(
+                "names no file; an audit trail must last. Name one.", "store", "url"
+            )
+
+    def flags(self, position: int, source: SourceSettings) -> None:
+        for flag in ("legally-restricted", "sensitive-record"):
+            if flag not in source.flags:
+                self.refuse(
+                    f"must state {flag}: states, prefiltered or none. Add it.",
+                    *("sources", position, "flags"),
+                )
+        for flag in source.flags:
+            if flag not in FLAGS and not flag.startswith("consent:"):
+                self.refuse(
+                    f"is not a flag. Use one of {', '.join(sorted(FLAGS))}.",
+                    *("sources", position, "flags", flag),
+                )
+
+    def issuer(self, position: int, issuer: IssuerSettings) -> None:
+        where = ("issuers", position)
+        if (issuer.jwks is None) == (issuer.jwks_uri is None):
+            self.refuse("needs one of jwks and jwks_uri. Keep one.", *where)
+        if issuer.signing_key is not None and not issuer.demo:
+            self.refuse(
+                "is for the demo issuer alone. Remove it.", *where, "signing_key"
+            )
+
+    def clients(self) -> None:
+        known = {one.issuer for one in self.settings.issuers}
+        for position, client in enumerate(self.settings.clients):
+            if client.issuer not in known:
+                self.refuse(
+                    "names no [[issuers]] of this file. Correct it.",
+                    *("clients", position, "issuer"),
+                )
+
+    def production(self) -> None:
+        for position, issuer in enumerate(self.settings.issuers):
+            self.production_issuer(position, issuer)
+        for position, source in enumerate(self.settings.sources):
+            self.production_source(position, source)
+        self.production_secrets()
+
+    def production_issuer(self, position: int, issuer: IssuerSettings) -> None:
+        where = ("issuers", position)
+        if issuer.demo:
+            self.refuse(
+                "the demo issuer, whose tokens may assert a relationship, is "
+                "refused in production. Remove it.",
+                *(*where, "demo"),
+            )
+        if not issuer.issuer.startswith("https://"):
+            self.refuse("must be https in production. Correct it.", *where, "issuer")
+        if issuer.jwks_uri and not issuer.jwks_uri.startswith("https://"):
+            self.refuse("must be https in production. Correct it.", *where, "jwks_uri")
+
+    def production_source(self, position: int, source: SourceSettings) -> None:
+        tables = source_file.load(source.file)
+        plain = (str(value).startswith("http://") for value in tables.values())
+        if tables.get("kind") == "fhir" and any(plain):
+            self.refuse(
+                "asks over plain http, refused in production. Use https.",
+                *("sources", position, "file"),
+            )
+
+    def production_secrets(self) -> None:
+        settings = self.settings
+        key = settings.secret(settings.audit.key)
+        if len(set(key)) < 8:  # 32 random bytes in hex never show so few digits
+            self.refuse(
+                "is a default, not a random key. Make a new one.", "audit", "key"
+            )
+        if settings.store.password is not None:
+            settings.secret(settings.store.password)

@@ -1,0 +1,99 @@
+"""The sources this gateway may ask: what was registered, and the adapter that asks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.contract import Adapter
+from adapters.http import Transport
+from adapters.registry import open_source
+from adapters.surroundings import Limits, Surroundings
+from gateway.settings import FlagRegistration, Settings, SourceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """An ODS-coded body that owns data."""
+
+    ods: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One system of an organisation that can be asked, as it was registered."""
+
+    id: str
+    organisation: Organisation
+    sector: str
+    adapter: Adapter
+    fresh_s: int
+    labels: str
+    flags: Mapping[str, FlagRegistration]
+    contact: str | None
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The categories it can tell of."""
+        return self.adapter.profile.held
+
+    @property
+    def identifier_systems(self) -> frozenset[str]:
+        """The identifier systems it can be asked by."""
+        return self.adapter.profile.identifier_systems
+
+
+def open_sources(
+    settings: Settings, transport: Transport, now: Callable[[], datetime]
+) -> tuple[Source, ...]:
+    """Every registered source, in the order of its id; nothing is connected yet.
+
+    ConfigurationError if a source file is wrong.
+    """
+    names = {each.ods: each.name for each in settings.organisations}
+    opened = []
+    for registered in sorted(settings.sources, key=lambda each: each.id):
+        around = Surroundings(
+            now=now,
+            secret=settings.secret,
+            transport=transport,
+            limits=limits_of(settings),
+            state=registered.state,
+            source_id=registered.id,
+            sector=registered.sector,
+        )
+        owner = Organisation(
+            ods=registered.organisation, name=names[registered.organisation]
+        )
+        opened.append(_source(registered, owner, around))
+    return tuple(opened)
+
+
+def _source(
+    registered: SourceSettings, owner: Organisation, around: Surroundings
+) -> Source:
+    return Source(
+        id=registered.id,
+        organisation=owner,
+        sector=registered.sector,
+        adapter=open_source(registered.file, around),
+        fresh_s=registered.fresh_s,
+        labels=registered.labels,
+        flags=registered.flags,
+        contact=registered.contact,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits an adapter obeys, out of all the gateway's."""
+    limits = settings.limits
+    return Limits(
+        connect_s=limits.connect_s,
+        source_s=limits.source_s,
+        page_bytes=limits.page_bytes,
+        source_bytes=limits.source_bytes,
+        pages=limits.pages,
+        records=limits.records,
+        json_depth=limits.json_depth,
+        csv_field_bytes=limits.csv_field_bytes,
+    )

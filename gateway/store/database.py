@@ -1,0 +1,91 @@
+"""The store's engine: SQLite beside the gateway, or PostgreSQL for many of them.
+
+Both are told to have written before they say so. Statements are never shown with
+their parameters, in no error and in no log.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_LOCK: Final = 7_312_004_711  # any number of our own: who migrates holds it
+
+
+class Database:
+    """One store. Opening it migrates it; closing it twice is safe."""
+
+    def __init__(self, url: URL, *, busy_s: float) -> None:
+        self.file = _file_of(url)
+        self.engine = _engine(url, busy_s)
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date; a second process waits for the first."""
+        if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        async with self.engine.begin() as connection:
+            if self.engine.dialect.name == "postgresql":
+                lock = text("SELECT pg_advisory_xact_lock(:lock)")
+                await connection.execute(lock, {"lock": _LOCK})
+            await connection.run_sync(_upgrade)
+
+    async def aclose(self) -> None:
+        await self.engine.dispose()
+
+
+def _file_of(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite":
+        return None
+    return Path(url.database or "")
+
+
+def _engine(url: URL, busy_s: float) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(
+            url, hide_parameters=True, connect_args={"timeout": busy_s}
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_immediately)
+        return engine
+    settings = {
+        "synchronous_commit": "on",
+        "lock_timeout": f"{int(busy_s * 1000)}ms",
+        "application_name": "throughline",
+    }
+    return create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={
+            "server_settings": settings,
+            "timeout": busy_s,
+            "command_timeout": busy_s,
+        },
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own
+    # Transactions are ours to begin: the driver would begin them late, and then a
+    # writer could find that another had written since it read.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_immediately(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

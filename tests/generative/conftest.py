@@ -1,0 +1,10 @@
+"""How hard laws are tried: a hundred examples here, ten thousand at night."""
+
+import os
+
+from hypothesis import settings
+
+# A shared machine is slow at times; a law is about what is told, not how soon.
+settings.register_profile("here", max_examples=100, deadline=None)
+settings.register_profile("nightly", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))

@@ -1,0 +1,108 @@
+"""Every kind of source tells, of any history, what memory tells of it.
+
+Catches what no example was written for: a day taken in UTC, a `<=` at the end of a
+window, a page not followed, a placeholder believed, a quote that ends a row.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.conformance import Carries, Population, comparable
+from adapters.contract import Adapter, Answer, Event, Query
+from adapters.memory import MemoryAdapter
+from adapters.vocabulary import CATEGORIES
+from tests import fhir_records
+from tests.histories import History, histories
+from tests.opened import FHIR_CARRIES, open_fhir
+from tests.people import PLACEHOLDER
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+Opened = Callable[[Path, Sequence[Event]], AbstractAsyncContextManager[Adapter]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of source: what it carries, and how it is opened with events in it."""
+
+    carries: Carries
+    opened: Opened
+    known_as: Callable[[Event], str] = lambda event: event.record_id
+    fields: frozenset[str] = frozenset({"kind", "title", "start", "subject"})
+    knows_placeholders: bool = True
+
+
+KINDS = {
+    "fhir": Kind(
+        carries=FHIR_CARRIES,
+        opened=open_fhir,
+        known_as=fhir_records.record_id,
+        knows_placeholders=False,
+    ),
+}
+
+
+def told(answer: Answer, fields: frozenset[str]) -> list[dict[str, object]]:
+    events = [comparable(event, fields | {"zone"}) for event in answer.events]
+    return sorted(events, key=lambda event: str(event["record_id"]))
+
+
+def starts(answer: Answer) -> list[datetime | None]:
+    return [e.start.at.astimezone(UTC) if e.start else None for e in answer.events]
+
+
+def count(answer: Answer, code: str) -> int:
+    return sum(c.count for c in answer.caveats if c.code == code)
+
+
+def assert_agree(kind: Kind, mine: Answer, memorys: Answer) -> None:
+    """Cut short, the two may differ in which of one instant's events they tell."""
+    if count(memorys, "truncated"):
+        assert starts(mine) == starts(memorys)
+    else:
+        assert told(mine, kind.fields) == told(memorys, kind.fields)
+    assert bool(count(mine, "truncated")) == bool(count(memorys, "truncated"))
+    assert count(mine, "undated") == count(memorys, "undated")
+    assert (mine.person is None) == (memorys.person is None)
+
+
+def askable(kind: Kind, query: Query) -> bool:
+    return kind.knows_placeholders or PLACEHOLDER not in query.person.every
+
+
+async def compare(kind: Kind, history: History, folder: Path) -> None:
+    population = Population(events=history.events, key=history.key)
+    if kind.carries.subject_of == "person":
+        population = population.by_person()
+    renamed = [
+        msgspec.structs.replace(event, record_id=kind.known_as(event))
+        for event in population.events
+    ]
+    memory = MemoryAdapter(
+        renamed, sector="acute", held=CATEGORIES, as_of=NOW, key=history.key
+    )
+    async with kind.opened(folder, population.events) as adapter:
+        for query in history.queries:
+            if askable(kind, query):
+                mine, memorys = await adapter.ask(query), await memory.ask(query)
+                assert_agree(kind, mine, memorys)
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_a_kind_agrees_with_memory(name, data):
+    kind = KINDS[name]
+    history = data.draw(histories(kind.carries))
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compare(kind, history, Path(folder)))
