@@ -19,6 +19,8 @@ import yarl
 from adapters.errors import AdapterError, Refused, Unavailable, Unreadable
 
 _HEAD_BYTES: Final = 32 * 1024
+# aiohttp tells a head that is too long from a broken one by these words alone.
+_LONG_HEADS: Final = ("Got more than", "Too many headers")
 _MOST_RETRY_AFTER: Final = timedelta(hours=1)
 # 64 KiB at a time, so that a page that inflates a thousandfold is stopped early.
 _INFLATE_BYTES: Final = 64 * 1024
@@ -275,7 +277,7 @@ def _fault(error: Exception) -> AdapterError:
         case aiohttp.ClientConnectorError() | TimeoutError():
             return Unavailable("connect", "no connection. Is the source running?")
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            if isinstance(error.__cause__, aiohttp.http_exceptions.LineTooLong):
+            if any(sign in str(error.__cause__) for sign in _LONG_HEADS):
                 return _too_large()
             message = "the source does not speak HTTP. Check base_url."
             return Unreadable("unreadable", message)

@@ -12,7 +12,10 @@ from typing import Any, Final
 import structlog
 
 _ALLOWED: Final = frozenset(
-    {"event", "level", "timestamp", "source", "reason", "journey", "code", "count"}
+    {
+        *("event", "level", "timestamp", "source", "reason", "journey", "code"),
+        *("count", "request_id", "error", "place"),  # of a defect: a type, a line
+    }
 )
 
 

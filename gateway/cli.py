@@ -4,8 +4,7 @@ import asyncio
 import gc
 import json
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -25,7 +24,8 @@ from gateway.clock import SystemClock
 from gateway.demo.breakage import Breakage, Fault
 from gateway.demo.run import DemoOptions, run_demo
 from gateway.policy.signing import sign
-from gateway.settings import Settings, load_settings
+from gateway.settings import ClientSettings, Settings, load_settings
+from policies.vocabulary import RELATIONSHIPS
 
 app = typer.Typer(
     name="throughline",
@@ -57,12 +57,13 @@ def serve(config: Configuration = Path("throughline.toml")) -> None:
         access_log=False,  # the audit trail is ours, and a URL is nobody's
         server_header=False,
         log_level="warning",
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=10,  # seconds for those already asking
     )
 
 
 @app.command()
 def token(  # noqa: PLR0913 - one option for each thing a token says
+    *,
     config: Configuration = Path("throughline.toml"),
     client: Annotated[
         str | None, typer.Option(help="The client id; the first registered one.")
@@ -81,26 +82,36 @@ def token(  # noqa: PLR0913 - one option for each thing a token says
     ] = "registered",
 ) -> None:
     """Print a development token; production refuses the issuer that makes it."""
+    if relationship not in RELATIONSHIPS:
+        known = ", ".join(sorted(RELATIONSHIPS))
+        _end(f"--relationship is not one of {known}.")
     with _explained():
         settings = _settings(config)
-        wanted = _wanted(
-            settings, client, organisation=organisation, role=role, purpose=purpose
+        registered = _client(settings, client)
+        acting_for = _of("organisation", organisation, registered.organisations)
+        told = Relationship(kind=relationship, organisation=acting_for)
+        wanted = Wanted(
+            client_id=registered.client_id,
+            organisation=acting_for,
+            role=_of("role", role, registered.roles),
+            purposes=[
+                _of("purpose", one, registered.purposes) for one in purpose or ()
+            ],
+            relationships=() if relationship == "none" else (told,),
         )
-        if relationship != "none":
-            told = Relationship(kind=relationship, organisation=wanted.organisation)
-            wanted = _related(wanted, told)
         typer.echo(mint(settings, SystemClock(), wanted))
 
 
 @app.command()
 def ask(  # noqa: PLR0913 - one option for each thing a question says
+    *,
+    purpose: Annotated[str, typer.Option(help="Why the data is wanted.")],
     nhs_number: Annotated[
         str | None, typer.Option(help="The person; asked for if nothing is given.")
     ] = None,
     identifier: Annotated[
         str | None, typer.Option(help="Another identifier: SYSTEM|VALUE.")
     ] = None,
-    purpose: Annotated[str, typer.Option(help="Why the data is wanted.")] = ...,  # type: ignore[assignment]  # the library's sign for "required"
     since: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")] = None,
     until: Annotated[str | None, typer.Option(help="Day after the last.")] = None,
     category: Annotated[list[str] | None, typer.Option(help="Only these.")] = None,
@@ -108,7 +119,9 @@ def ask(  # noqa: PLR0913 - one option for each thing a question says
     bearer: Annotated[
         str, typer.Option("--token", envvar="THROUGHLINE_TOKEN", help="A token.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="The answer as it is.")] = False,  # noqa: FBT002 - an option of a command
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as it is.")] = (
+        False
+    ),
 ) -> None:
     """Ask for one person's journey; completeness is printed first."""
     body: dict[str, object] = {"purpose": purpose}
@@ -117,16 +130,20 @@ def ask(  # noqa: PLR0913 - one option for each thing a question says
         body["identifier"] = {"system": system, "value": value}
     else:
         body["nhs_number"] = nhs_number or typer.prompt("NHS number", hide_input=True)
-    body |= {k: v for k, v in (("since", since), ("until", until)) if v is not None}
-    if category:
-        body["categories"] = category
+    given = {"since": since, "until": until, "categories": category or None}
+    body |= {name: value for name, value in given.items() if value is not None}
     _show(_post(url, bearer, body), as_json=as_json)
 
 
 @app.command()
 def demo(  # noqa: PLR0913 - one option for each way to run it
-    folder: Annotated[Path, typer.Option(help="Where to prepare it.")] = Path("var/demo"),
-    once: Annotated[bool, typer.Option("--once", help="End after one journey.")] = False,  # noqa: FBT002 - an option of a command
+    *,
+    folder: Annotated[Path, typer.Option(help="Where to prepare it.")] = Path(
+        "var/demo"
+    ),
+    once: Annotated[bool, typer.Option("--once", help="End after one journey.")] = (
+        False
+    ),
     port: Annotated[int, typer.Option(help="Where the gateway listens.")] = 8000,
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 7,
     slow: Annotated[list[str] | None, typer.Option(help="A source made slow.")] = None,
@@ -168,16 +185,21 @@ def openapi() -> None:
 @policy.command("sign")
 def policy_sign(
     document: Annotated[Path, typer.Argument(help="The agreement's YAML file.")],
+    *,
     organisation: Annotated[str, typer.Option(help="ODS code that signs.")],
     person: Annotated[str, typer.Option(help="Who signs for it.")],
     capacity: Annotated[str, typer.Option(help="As what.")] = "caldicott",
 ) -> None:
     """Print a signature of an agreement's present text, to keep beside it."""
     with _explained():
-        typer.echo(
-            sign(document, organisation, person=person, capacity=capacity, clock=SystemClock()),
-            nl=False,
+        signed = sign(
+            document,
+            organisation,
+            person=person,
+            capacity=capacity,
+            clock=SystemClock(),
         )
+        typer.echo(signed, nl=False)
 
 
 def _settings(path: Path) -> Settings:
@@ -198,35 +220,23 @@ def _end(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _wanted(
-    settings: Settings,
-    client: str | None,
-    *,
-    organisation: str | None,
-    role: str | None,
-    purpose: list[str] | None,
-) -> Wanted:
-    """What the token should say, the client's registration filling what is left out."""
+def _client(settings: Settings, client_id: str | None) -> ClientSettings:
+    """The demo issuer's client of that id, or its first."""
     demo_issuers = {each.issuer for each in settings.issuers if each.demo}
     for each in settings.clients:
-        if each.issuer in demo_issuers and client in (None, each.client_id):
-            return Wanted(
-                client_id=each.client_id,
-                organisation=organisation or min(each.organisations),
-                role=role or min(each.roles),
-                purposes=tuple(purpose or ()),
-            )
-    _end("no [[clients]] of the demo issuer has that client id. Correct --client.")
+        if each.issuer in demo_issuers and client_id in (None, each.client_id):
+            return each
+    _end("no [[clients]] of a demo issuer has that client id. Correct --client.")
 
 
-def _related(wanted: Wanted, relationship: Relationship) -> Wanted:
-    return Wanted(
-        client_id=wanted.client_id,
-        organisation=wanted.organisation,
-        role=wanted.role,
-        purposes=wanted.purposes,
-        relationships=(relationship,),
-    )
+def _of(option: str, asked: str | None, registered: Collection[str]) -> str:
+    """What was asked for, if it is registered; the first registered otherwise."""
+    if asked is None and registered:
+        return min(registered)
+    if asked is None or asked not in registered:
+        known = ", ".join(sorted(registered))
+        _end(f"--{option} is not registered for this client. Use one of: {known}.")
+    return asked
 
 
 def _post(url: str, bearer: str, body: dict[str, object]) -> httpx.Response:
@@ -237,24 +247,25 @@ def _post(url: str, bearer: str, body: dict[str, object]) -> httpx.Response:
                 json=body,
                 headers={"Authorization": f"Bearer {bearer}"},
             )
-    except httpx.TransportError:
+    except (httpx.TransportError, httpx.InvalidURL):
         _end(f"no gateway answers at {url}. Start one: throughline serve.")
+    except UnicodeEncodeError:
+        _end("--token is not a token. Make one: throughline token.")
 
 
 def _show(response: httpx.Response, *, as_json: bool) -> None:
-    told = response.json()
-    console = Console()
-    if as_json:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    elif response.status_code == 200:
-        terminal.print_journey(told, console)
-    else:
-        console.print(f"{told['title']}. {told['detail'] or ''}", markup=False)
-        console.print(f"Next: {told['next_step']}", markup=False)
-        if told["completeness"]:
-            terminal.print_completeness(told["completeness"], console)
+    try:
+        told = response.json()
+        if as_json:
+            typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        elif response.status_code == 200:
+            terminal.print_journey(told, Console())
+        else:
+            terminal.print_problem(told, Console())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _end("what answers there is not a gateway. Correct --url.")
     if response.status_code != 200:
-        sys.exit(1)
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,11 @@ class Sealed(Generic[ItemT]):
         raise SealBroken("A sealed answer is opened by policies.release alone.")
 
     __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _refuse
-    __getattribute__ = __reduce_ex__ = __reduce__ = __copy__ = __deepcopy__ = _refuse
-    __eq__ = __ne__ = _refuse
+    __reduce_ex__ = __reduce__ = __copy__ = __deepcopy__ = __eq__ = __ne__ = _refuse
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - refuses all but one
+        # What it is may be asked, so that isinstance and match answer.
+        return type(self) if name == "__class__" else Sealed._refuse(self)
 
 
 _CONTENT: Final = cast("Any", Sealed.__dict__["_content"])

@@ -31,7 +31,11 @@ PLAIN = Style()
 
 
 def write_drop(
-    folder: Path, events: Sequence[Event], *, key: str | None = None, style: Style = PLAIN
+    folder: Path,
+    events: Sequence[Event],
+    *,
+    key: str | None = None,
+    style: Style = PLAIN,
 ) -> Path:
     """Writes `folder`/drops/events.csv and `folder`/source.toml; gives the latter."""
     rows = as_rows(events, key=key)
@@ -61,9 +65,11 @@ def open_drop(
 def as_csv(rows: Rows, style: Style = PLAIN) -> bytes:
     """The drop as it lies on disk."""
     text = io.StringIO()
-    quoting = csv.QUOTE_ALL if style.quote_all else csv.QUOTE_MINIMAL
     writer = csv.writer(
-        text, delimiter=style.delimiter, lineterminator=style.line_end, quoting=quoting
+        text,
+        delimiter=style.delimiter,
+        lineterminator=style.line_end,
+        quoting=csv.QUOTE_ALL if style.quote_all else csv.QUOTE_MINIMAL,
     )
     if style.header:
         writer.writerow(rows.columns)

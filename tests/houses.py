@@ -26,7 +26,13 @@ from gateway.journey.question import Question, Require
 from gateway.settings import FlagRegistration, Limits
 from gateway.sources import Organisation, Source
 from policies.compile import PolicySet, compile_set
-from policies.documents import Agreement, LocalRule, Signature, content_hash, parse_document
+from policies.documents import (
+    Agreement,
+    LocalRule,
+    Signature,
+    content_hash,
+    parse_document,
+)
 from tests.fakes import FakeTrail
 from tests.people import LOCAL, number, person
 

@@ -81,7 +81,6 @@ def written(moment: Moment | None) -> str | None:
     return moment.text
 
 
-
 def _names(events: Iterable[Event]) -> dict[str, tuple[str, int]]:
     most: Counter[str] = Counter()
     for event in events:

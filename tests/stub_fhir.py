@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from adapters.moment import read_iso, start_of_day
@@ -81,7 +81,7 @@ class StubFhir:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "StubFhir":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         self.base_url = f"http://127.0.0.1:{port}/fhir"
@@ -170,7 +170,9 @@ class StubFhir:
         entries += [{"resource": resource} for resource in wrong.extra_entries]
         links = []
         if not wrong.hides_self:
-            shown = [(k, v) for k, v in parameters if k.split(":")[0] not in wrong.ignores]
+            shown = [
+                (k, v) for k, v in parameters if k.split(":")[0] not in wrong.ignores
+            ]
             links.append(self._link("self", name, shown))
         if offset + count < len(found):
             links.append(self._next(name, parameters, offset + count))
@@ -185,11 +187,15 @@ class StubFhir:
             "entry": entries,
         }
 
-    def _included(self, page: list[Resource], given: Mapping[str, str]) -> list[Resource]:
+    def _included(
+        self, page: list[Resource], given: Mapping[str, str]
+    ) -> list[Resource]:
         if "_include" not in given:
             return []
         wanted = {r.get("medicationReference", {}).get("reference") for r in page}
-        return [r for r in self.resources if f"{r['resourceType']}/{r.get('id')}" in wanted]
+        return [
+            r for r in self.resources if f"{r['resourceType']}/{r.get('id')}" in wanted
+        ]
 
     def _entry(self, resource: Resource, mode: str) -> Resource:
         url = f"{self.base_url}/{resource['resourceType']}/{resource.get('id')}"
@@ -211,6 +217,8 @@ class StubFhir:
                 return {"relation": "next", "url": f"{outside}/admin?_offset={offset}"}
             case "lost":
                 kept = [(k, v) for k, v in kept if k == "_count"]
+            case _:
+                pass
         return self._link("next", name, [*kept, ("_offset", str(offset))])
 
 
@@ -233,7 +241,8 @@ def _satisfies(resource: Resource, name: str, parameter: tuple[str, str]) -> boo
     key, value = parameter
     if key == "identifier":
         own = {
-            f"{i.get('system')}|{i.get('value')}" for i in resource.get("identifier", [])
+            f"{i.get('system')}|{i.get('value')}"
+            for i in resource.get("identifier", [])
         }
         return bool(own & {one.replace("\\", "") for one in value.split(",")})
     if key == "patient":

@@ -49,7 +49,6 @@ async def write_postgres(
 ) -> Path:
     """Writes a table of the PostgreSQL at `url` anew, and `folder`/source.toml."""
     rows = as_rows(events, key=key)
-    folder.mkdir(parents=True, exist_ok=True)
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(f"DROP TABLE IF EXISTS {_quoted(table)}")
@@ -84,6 +83,7 @@ def _quoted(name: str) -> str:
 
 
 def _source_file(folder: Path, url: str, table: str, rows: Rows) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     source = folder / "source.toml"
     text = f'kind = "sql"\n{url}\ntable = "{table}"\n{rows.mapping}'
     source.write_text(text, "utf-8")

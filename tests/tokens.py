@@ -17,8 +17,13 @@ from tests.fakes import FakeClock
 Key = ECKey | OKPKey | RSAKey
 
 
-@cache
 def signing_key(algorithm: str = "ES256", kid: str = "k1") -> Key:
+    """The one key of that algorithm and id, however it is asked for."""
+    return _made(algorithm, kid)
+
+
+@cache
+def _made(algorithm: str, kid: str) -> Key:
     marks: Any = {"kid": kid, "use": "sig", "alg": algorithm}
     match algorithm:
         case "ES256":

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from adapters.contract import Answer, Profile, Query, tally
 from adapters.errors import AdapterError, Refused, Unreadable
 from adapters.fhir.gathered import Gathered, Plan
-from adapters.fhir.person import agreeing, current, flags_of, person_of, question_for
+from adapters.fhir.person import current, flags_of, matched, person_of, question_for
 from adapters.fhir.references import Scope
 from adapters.fhir.resources import Patient
 from adapters.fhir.search import Budget, Found, NotSearchable, Question, Server
@@ -46,16 +46,16 @@ class FhirAdapter:
     ) -> None:
         self._settings = settings
         self._around = surroundings
-        self._zone = ZoneInfo(settings.zone)
-        scope = Scope(
+        self._scope = Scope(
             sector=surroundings.sector,
-            zone=self._zone,
+            zone=ZoneInfo(settings.zone),
             base=settings.base_url,
             ods_systems=frozenset(settings.ods_systems),
             labels=frozenset(settings.labels),
+            placeholders=frozenset(settings.identifiers.placeholders),
             json_depth=surroundings.limits.json_depth,
         )
-        self._server = Server(settings, surroundings, scope=scope)
+        self._server = Server(settings, surroundings, scope=self._scope)
         self.profile = Profile(
             adapter="fhir/1",
             mapping=mapping,
@@ -74,7 +74,9 @@ class FhirAdapter:
         Somebody else's Patient, if that is all the server finds, is answered as the
         person, without events: nothing more is asked about the wrong person.
         """
-        asked = question_for(query.person, self._settings.identifiers.systems)
+        asked = question_for(
+            query.person, self._settings.identifiers.systems, self._scope.placeholders
+        )
         if asked is None:
             return Answer(
                 events=(), person=None, as_of=self._around.now(), held=self.profile.held
@@ -84,13 +86,12 @@ class FhirAdapter:
         limits = self._around.limits
         budget = Budget(bytes=limits.source_bytes, records=limits.records)
         patients = await self._patients(asked, budget)
-        same, others = agreeing(_everyone(patients), query.person)
-        gathered = Gathered(found=[patients])
-        if same:
-            gathered.caveats += ["filter_ignored"] * len(others)
-            questions = self._questions(query, tuple(same))
+        people = matched(_everyone(patients), query.person, self._scope.placeholders)
+        gathered = Gathered(found=[patients], caveats=list(people.caveats))
+        if people.same:
+            questions = self._questions(query, people.same)
             await self._gather(questions, gathered, budget=budget, until=until)
-        return self._answer(query, same or others[:1], gathered)
+        return self._answer(query, people.same or people.others[:1], gathered)
 
     async def _patients(self, asked: str, budget: Budget) -> Found:
         parameters = (("identifier", asked), ("_count", str(self._settings.page_size)))
@@ -100,14 +101,16 @@ class FhirAdapter:
         except NotSearchable:
             message = "the source does not search for Patients by identifier."
             raise Refused("unsupported", f"{message} Ask its owner.") from None
-        if not _everyone(found) and any(page.rejected for page in found.pages):
+        everyone = _everyone(found)
+        is_unread = not everyone and any(page.rejected for page in found.pages)
+        if is_unread or not all(patient.id for patient in everyone):
             message = "the source's Patient record cannot be read. Report it to it."
             raise Unreadable("unreadable", message)
         return found
 
     def _questions(self, query: Query, known: tuple[Patient, ...]) -> list[Plan]:
         """What to ask of each type whose categories the query has, dates apart."""
-        people = ",".join(f"Patient/{patient.id}" for patient in known if patient.id)
+        people = ",".join(f"Patient/{patient.id}" for patient in known)
         plans: list[Plan] = []
         for name in self._settings.types:
             if not self._held((name,)) & query.categories:
@@ -120,7 +123,12 @@ class FhirAdapter:
                 Plan(
                     plain=Question(name=name, parameters=plain, known=known),
                     ways=tuple(
-                        Question(name=name, parameters=plain + extra, known=known)
+                        Question(
+                            name=name,
+                            parameters=plain + extra,
+                            known=known,
+                            is_dated=any(key == TYPES[name].date for key, _ in extra),
+                        )
                         for extra in _extras(name, query)
                     ),
                 )
@@ -186,16 +194,17 @@ class FhirAdapter:
         return None
 
     def _answer(
-        self, query: Query, patients: list[Patient], gathered: Gathered
+        self, query: Query, patients: tuple[Patient, ...], gathered: Gathered
     ) -> Answer:
         as_of = self._as_of(gathered.found)
         events, caveats = narrowed(
             gathered.events(), query, sector=self._around.sector, as_of=as_of
         )
+        caveats += ["filter_ignored"] * gathered.unheeded(query)
         told = [name for name in self._settings.types if name not in gathered.refused]
         return Answer(
             events=events,
-            person=person_of(patients, self._settings.base_url, self._zone),
+            person=person_of(patients, self._scope),
             as_of=as_of,
             held=self._held(told),
             caveats=tally([*caveats, *gathered.caveats, *gathered.said()]),

@@ -6,6 +6,7 @@ from typing import Final
 _NOT_STRUCTURE: Final = bytes(one for one in range(256) if one not in b'{}[]"')
 # The letters that may follow a backslash stay until the escapes are gone.
 _NOT_ESCAPES: Final = bytes(one for one in range(256) if one not in b'{}[]"\\bfnrtu/')
+_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _STRINGS: Final = re.compile(rb'"[^"]*"')
 
 
@@ -20,7 +21,7 @@ def is_deeper(page: bytes, depth: int) -> bool:
         # In pairs from the left, so that each quote left is a real one.
         skeleton = page.translate(None, delete=_NOT_ESCAPES)
         skeleton = skeleton.replace(b"\\\\", b"").replace(b'\\"', b"")
-    skeleton = skeleton.translate(None, delete=_NOT_STRUCTURE)
+    skeleton = skeleton.translate(_BRACES, delete=_NOT_STRUCTURE)
     # A quote pair without structure between changes nothing about what stands where.
     skeleton = skeleton.replace(b'""', b"")
     if b'"' in skeleton:
@@ -28,6 +29,6 @@ def is_deeper(page: bytes, depth: int) -> bool:
     for _ in range(depth):
         if not skeleton:
             return False
-        # One round takes the innermost level of each branch away, perhaps more.
-        skeleton = skeleton.replace(b"{}", b"").replace(b"[]", b"")
+        # One round takes the innermost level of each branch away, and no more.
+        skeleton = skeleton.replace(b"{}", b"")
     return bool(skeleton)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from adapters.contract import Event
+from adapters.contract import Event, Query
 from adapters.errors import AdapterError, Unavailable
 from adapters.fhir.search import Found, NotSearchable, Question
+from adapters.fhir.window import may_reach
 
 _GRAVE: Final = ("fatal", "error")
 
@@ -68,21 +69,34 @@ class Gathered:
 
     def events(self) -> Iterator[Event]:
         """Each record once, by its id and version, however many pages held it."""
-        seen: dict[tuple[str, str | None], list[Event]] = {}
+        seen: dict[tuple[str, str | None], list[tuple[Event, Found]]] = {}
+        for found, event in self._each():
+            versions = seen.setdefault((event.record_id, event.version), [])
+            twin = next((by for other, by in versions if other == event), None)
+            if twin is None:
+                versions.append((event, found))
+                yield event
+            elif twin is found:  # two ways of asking may well find the same record
+                self.caveats.append("duplicate_record")
+
+    def _each(self) -> Iterator[tuple[Found, Event]]:
         for found in self.found:
             for page in found.pages:
                 for event in page.events:
-                    versions = seen.setdefault((event.record_id, event.version), [])
-                    if event in versions:
-                        self.caveats.append("duplicate_record")
-                        continue
-                    versions.append(event)
-                    yield event
+                    yield found, event
+
+    def unheeded(self, query: Query) -> int:
+        """How many records came that a date filter should have kept away."""
+        return sum(
+            not may_reach(event, query)
+            for found, event in self._each()
+            if found.question.is_dated
+        )
 
     def said(self) -> Iterator[str]:
         """The caveats of every page and search."""
         for found in self.found:
-            yield from found.caveats
+            yield from found.caveats if found.pages else ()
             for page in found.pages:
                 yield from page.caveats
                 yield from ["duplicate_record"] * page.duplicates

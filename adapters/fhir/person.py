@@ -1,12 +1,13 @@
 """The server's Patients as the contract's person, checked against who was asked for."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from adapters import nhs_number
 from adapters.contract import FlagState, Identifier, Identifiers, Person
-from adapters.fhir.references import identified
+from adapters.fhir.references import Scope, identified
 from adapters.fhir.resources import Patient
 from adapters.fhir.times import Times
 
@@ -15,7 +16,9 @@ _SENSITIVE: Final = frozenset({"R", "V"})
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", ",": "\\,", "|": "\\|", "$": "\\$"})
 
 
-def question_for(person: Identifiers, systems: Sequence[str]) -> str | None:
+def question_for(
+    person: Identifiers, systems: Sequence[str], placeholders: frozenset[str]
+) -> str | None:
     """The value of an identifier search: `system|value,…`, escaped as FHIR asks.
 
     None where the person has no identifier of a system the server knows.
@@ -24,7 +27,7 @@ def question_for(person: Identifiers, systems: Sequence[str]) -> str | None:
         f"{system.translate(_ESCAPES)}|{identifier.value.translate(_ESCAPES)}"
         for system in systems
         for identifier in sorted(person.every, key=lambda one: (one.system, one.value))
-        if identifier.system == current(system)
+        if identifier.system == current(system) and identifier.value not in placeholders
     ]
     return ",".join(tokens) or None
 
@@ -34,21 +37,62 @@ def current(system: str) -> str:
     return nhs_number.SYSTEM if system in nhs_number.SYSTEMS else system
 
 
-def agreeing(
-    patients: Iterable[Patient], asked: Identifiers
-) -> tuple[list[Patient], list[Patient]]:
-    """Patients who may be the person asked for, and those who say they are not.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """Patients found: who may be the person asked for, and who says otherwise."""
 
-    A Patient that tells no identifier of a system asked by contradicts nothing: a
-    restricted record may hide its numbers. One that tells another number is
-    somebody else, whatever else agrees.
+    same: tuple[Patient, ...] = field(default=(), repr=False)
+    others: tuple[Patient, ...] = field(default=(), repr=False)
+    caveats: tuple[str, ...] = ()
+
+
+def matched(
+    patients: Sequence[Patient], asked: Identifiers, placeholders: frozenset[str]
+) -> Matched:
+    """Which Patients are the person asked for, by what they say of themselves.
+
+    One that tells another number is somebody else, whatever else agrees. One that
+    tells nothing to compare (a restricted record may hide its numbers) is taken at
+    the server's word if it is the only one. An identifier that reaches people who
+    differ links nobody.
     """
-    same: list[Patient] = []
-    others: list[Patient] = []
-    for patient in patients:
-        own, _ = identified(patient.identifier or ())
-        (others if _contradicts(own, asked) else same).append(patient)
-    return same, others
+    own = {
+        id(one): identified(one.identifier or (), placeholders)[0] for one in patients
+    }
+    others = [p for p in patients if _contradicts(own[id(p)], asked)]
+    rest = [p for p in patients if p not in others]
+    shared = {
+        identifier
+        for identifier in asked.others
+        if _differ([p for p in patients if identifier in own[id(p)]], own)
+    }
+    linking = asked.every - shared
+    same = [p for p in rest if own[id(p)] & linking]
+    caveats = ["shared_identifier"] * len(shared)
+    if not same and not shared and len(patients) == 1:
+        return Matched(same=tuple(rest), others=tuple(others))
+    # What came and does not belong: the filter was not heeded, or leads astray.
+    if not shared:
+        caveats += ["filter_ignored"] * (len(patients) - len(same))
+    return Matched(
+        same=tuple(same),
+        others=() if shared else tuple(others),
+        caveats=tuple(caveats),
+    )
+
+
+def _differ(
+    patients: Sequence[Patient], own: Mapping[int, frozenset[Identifier]]
+) -> bool:
+    """Whether these cannot all be one person: by NHS number, else by birth date."""
+    numbers = {
+        one.value
+        for patient in patients
+        for one in own[id(patient)]
+        if one.system == nhs_number.SYSTEM
+    }
+    births = {patient.birth_date for patient in patients if patient.birth_date}
+    return len(numbers) > 1 or len(births) > 1
 
 
 def _contradicts(own: frozenset[Identifier], asked: Identifiers) -> bool:
@@ -61,17 +105,17 @@ def _contradicts(own: frozenset[Identifier], asked: Identifiers) -> bool:
     return any(one.system in systems for one in own)
 
 
-def person_of(patients: Sequence[Patient], base: str, zone: tzinfo) -> Person | None:
+def person_of(patients: Sequence[Patient], scope: Scope) -> Person | None:
     """The person these Patients are; demographics of the first that tells them."""
     if not patients:
         return None
     identifiers: set[Identifier] = set()
     for patient in patients:
-        own, _ = identified(patient.identifier or ())
+        own, _ = identified(patient.identifier or (), scope.placeholders)
         identifiers |= own
         if not own and patient.id:
-            identifiers.add(Identifier(f"{base}/Patient", patient.id))
-    times = Times(zone)
+            identifiers.add(Identifier(f"{scope.base}/Patient", patient.id))
+    times = Times(scope.zone)
     births = (times.read(p.birth_date)[0] for p in patients if p.birth_date)
     return Person(
         identifiers=frozenset(identifiers),

@@ -50,6 +50,7 @@ class Scope:
     base: str = ""  # without a slash at its end; empty where records have no server
     ods_systems: frozenset[str] = ODS_SYSTEMS
     labels: frozenset[str] = frozenset()
+    placeholders: frozenset[str] = frozenset()  # values that identify nobody
     json_depth: int = 64
 
 
@@ -58,7 +59,7 @@ class Unresolvable(ValueError):
 
 
 def identified(
-    given: Iterable[Identification],
+    given: Iterable[Identification], placeholders: frozenset[str] = frozenset()
 ) -> tuple[frozenset[Identifier], int]:
     """The usable identifiers, and how many NHS numbers among them are invalid.
 
@@ -68,6 +69,8 @@ def identified(
     invalid = 0
     for one in given:
         if not one.system or not one.value or one.use == "old":
+            continue
+        if one.value in placeholders:
             continue
         if one.system not in nhs_number.SYSTEMS:
             usable.add(Identifier(one.system, one.value))
@@ -109,11 +112,16 @@ class Index:
         return keys
 
     def _subject_of(self, patient: Patient) -> Subject:
-        found, invalid = identified(patient.identifier or ())
+        found, invalid = self._identified(patient.identifier)
         caveat = "invalid_number" if invalid else None
         if not found and patient.id:
             found = frozenset({Identifier(f"{self.scope.base}/Patient", patient.id)})
         return found or None, caveat
+
+    def _identified(
+        self, given: tuple[Identification, ...] | None
+    ) -> tuple[frozenset[Identifier], int]:
+        return identified(given or (), self.scope.placeholders)
 
     def subject(self, about: Reference | None, contained: Contained) -> Subject:
         """The identifiers of whom a record is about, None if it names nobody.
@@ -126,7 +134,7 @@ class Index:
             return None, None
         if about.identifier is None:
             return self._referred(about.reference, contained)
-        own, invalid = identified((about.identifier,))
+        own, invalid = self._identified((about.identifier,))
         caveat = "invalid_number" if invalid else None
         if about.reference is None:
             return own or None, caveat
@@ -149,7 +157,7 @@ class Index:
             return self._people[plain]
         if found := _CONDITIONAL.fullmatch(plain):
             given = Identification(unquote(found["system"]), unquote(found["value"]))
-            own, invalid = identified((given,))
+            own, invalid = self._identified((given,))
             return own or None, "invalid_number" if invalid else None
         if found := _ABSOLUTE.fullmatch(plain):
             here = f"{found['type']}/{found['id']}"
@@ -169,7 +177,7 @@ class Index:
         for raw in contained or ():
             typed = _TYPED.decode(raw)
             if typed.id == own and typed.resource_type == "Patient":
-                found, invalid = identified(_PATIENT.decode(raw).identifier or ())
+                found, invalid = self._identified(_PATIENT.decode(raw).identifier)
                 return found or None, "invalid_number" if invalid else None
         message = "the record is about somebody it does not contain"
         raise Unresolvable(message)

@@ -63,6 +63,7 @@ class Question:
     name: str
     parameters: Parameters = field(repr=False)
     known: tuple[Patient, ...] = field(default=(), repr=False)
+    is_dated: bool = False  # whether a filter by date is among the parameters
 
     @property
     def filters(self) -> frozenset[str]:

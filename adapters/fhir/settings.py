@@ -18,9 +18,14 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class IdentifierSettings(Settings):
-    """The systems by whose identifiers the server can find a person."""
+    """The systems by whose identifiers the server can find a person.
+
+    `placeholders` are values that stand where an identifier is missing, and so
+    identify nobody: "TO-FOLLOW", "UNKNOWN".
+    """
 
     systems: Annotated[tuple[Text, ...], Field(min_length=1)] = (nhs_number.SYSTEM,)
+    placeholders: tuple[Text, ...] = ()
 
 
 class Bearer(Settings):

@@ -23,6 +23,8 @@ _LASTING: Final = frozenset(
         "social_care_service",
     }
 )
+# Kinds that are over at once, so that no end means that there is none to come.
+_POINTS: Final = frozenset({"observation", "diagnostic_report", "immunisation"})
 _GOING_ON: Final = frozenset({"active", "on-hold"})
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 # A server may read a bare day in another zone than ours: ask for a day more at each
@@ -38,6 +40,23 @@ def pushed(query: Query, parameter: str) -> tuple[tuple[str, str], ...]:
     if query.until is not None:
         bounds.append((parameter, f"lt{(query.until + _MARGIN).isoformat()}"))
     return tuple(bounds)
+
+
+def may_reach(event: Event, query: Query) -> bool:
+    """Whether a filter by `pushed` may let this event through: generously."""
+    if event.start is None:
+        return True
+    if event.end is not None:
+        last = max(event.start.latest, event.end.latest)
+    else:
+        last = event.start.latest if event.kind in _POINTS else _NEVER
+    too_late = query.until is not None and event.start.at > start_of_day(
+        query.until + 2 * _MARGIN
+    )
+    too_early = query.since is not None and last < start_of_day(
+        query.since - 2 * _MARGIN
+    )
+    return not too_late and not too_early
 
 
 def narrowed(

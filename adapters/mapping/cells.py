@@ -77,10 +77,11 @@ class TimeCell:
     shape: re.Pattern[str]
     clock_shape: re.Pattern[str]
     zone: tzinfo
+    takes_anything: bool = False  # a cell of no format is undated, not refused
 
     def stranger(self, row: Row) -> str | None:
         """The column whose cell has no known shape, else None. Cheap: no dates made."""
-        text = self.date.text(row)
+        text = None if self.takes_anything else self.date.text(row)
         if text is None:
             return None
         if self.shape.fullmatch(text) is None:
@@ -172,6 +173,7 @@ class Layout:
             shape=_any_of(formats),
             clock_shape=_any_of(clocks),
             zone=self.zone,
+            takes_anything=spec.unreadable == "undated",
         )
 
 

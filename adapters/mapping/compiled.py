@@ -77,6 +77,7 @@ class Mapping:
     record: tuple[Column, ...]
     kind: Translated
     status: Translated
+    by_end: tuple[str, str] | None  # status of rows with an end, and without one
     title: Title
     times: Times
     naming: Naming
@@ -106,6 +107,11 @@ class Mapping:
             record=tuple(layout.column(name) for name in spec.record_id),
             kind=Translated.of(spec.kind, layout, otherwise=spec.kind.otherwise),
             status=Translated.of(spec.status, layout, otherwise="unknown"),
+            by_end=(
+                (spec.status.ended, spec.status.open)
+                if spec.status.ended and spec.status.open
+                else None
+            ),
             title=Title.of(spec.title, layout),
             times=Times(
                 start=layout.time(spec.start),
@@ -144,7 +150,6 @@ class Mapping:
         times = self.times.read(row)
         labels, untranslated = self.labels.read(row)
         kind = self.kind.word(row) or "other"
-        status = self.status.word(row) or "unknown"
         title = self.title.read(row) or kind.replace("_", " ").capitalize()
         detail = (*self._as_written(row, times), *self.details.read(row))
         caveats = _about(times)
@@ -160,7 +165,7 @@ class Mapping:
             kind=kind,
             record_id=checked.record_id,
             title=plain(title),
-            status=status,
+            status=self._status(row, times),
             kind_code=self._code_of_kind(row),
             start=_moment(times, "start"),
             end=_moment(times, "end"),
@@ -183,6 +188,14 @@ class Mapping:
                 return Rejected("no_record_id", column.name)
             parts.append(part)
         return JOINED_BY.join(parts)
+
+    def _status(self, row: Row, times: dict[str, Reading]) -> str:
+        if self.by_end is None:
+            return self.status.word(row) or "unknown"
+        end = times["end"]
+        if end.moment is None and end.caveats:
+            return "unknown"  # an end is written, and cannot be read
+        return self.by_end[end.moment is None]
 
     def _code_of_kind(self, row: Row) -> str | None:
         if self.kind_code is not None:

@@ -1,6 +1,6 @@
 """What a mapping file may say: the closed shape of `[mapping]`, checked when loaded."""
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -47,6 +47,7 @@ class Time(Settings):
     time_formats: tuple[str, ...] = ("%H:%M:%S", "%H:%M")
     absent: Words = ()
     time_absent: Words = ()
+    unreadable: Literal["reject", "undated"] = "reject"
 
     @field_validator("formats")
     @classmethod
@@ -103,18 +104,24 @@ class Kind(Settings):
 
 
 class Status(Settings):
-    """A fixed status, or one by column; untranslated words become `unknown`."""
+    """A status: fixed, by column (untranslated words become `unknown`), or by end."""
 
     fixed: str | None = None
+    ended: str | None = None  # where the row has an end
+    open: str | None = None  # where it has none
     column: Column | None = None
     codes: dict[str, str] = Field(default_factory=dict)
     absent: Words = ()
 
     @model_validator(mode="after")
     def _closed(self) -> Self:
-        if self.column is None or self.fixed is not None:
-            _fixed_or_translated(self.fixed, self.column, self.codes)
-        for status in filter(None, (self.fixed, *self.codes.values())):
+        if (self.ended is None) != (self.open is None):
+            message = "give both: ended for rows with an end, open for those without."
+            raise ValueError(message)
+        if self.ended is None or self.fixed is not None or self.column is not None:
+            _fixed_or_translated(self.fixed or self.ended, self.column, self.codes)
+        named = (self.fixed, self.ended, self.open, *self.codes.values())
+        for status in filter(None, named):
             if status not in STATUSES:
                 known = ", ".join(sorted(STATUSES))
                 message = f"{status!r} is no status. Use one of {known}."
@@ -285,6 +292,9 @@ class MappingSpec(Settings):
             message = "only one of the identifiers can be the key."
             raise ValueError(message)
         numbers = {i.column for i in self.identifiers if i.system == nhs_number.SYSTEM}
+        if self.status.ended is not None and self.end is None:
+            message = "a status by end needs an end column."
+            raise ValueError(message)
         if numbers & set(self.record_id):
             message = "record_id is an NHS number; name the row's own id."
             raise ValueError(message)

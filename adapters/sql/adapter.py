@@ -1,10 +1,11 @@
 """Answers from a mapped table, view or query, read-only."""
 
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Answer, Profile, Query
 from adapters.errors import AdapterError
-from adapters.mapping import Source, answer
+from adapters.mapping import Found, Source, answer
 from adapters.sql.engine import Database
 from adapters.sql.faults import DRIVER_ERRORS, explained
 from adapters.sql.reading import Bounds, QueryReader, Reader, TableReader, mapping_of
@@ -86,10 +87,12 @@ class Sql:
         return TableReader(relation=relation, mapping=self._mapping, bounds=bounds)
 
     async def _ask(self, query: Query) -> Answer:
-        async with self._database.reading() as connection:
+        async def find(connection: AsyncConnection) -> tuple[Found, int]:
             if self._reader is None:
                 self._reader = await connection.run_sync(self._look)
-            found, strange = await self._reader.find(connection, query)
+            return await self._reader.find(connection, query)
+
+        found, strange = await self._database.read(find)
         source = Source(
             mapping=self._mapping,
             sector=self._surroundings.sector,

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
@@ -15,6 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from adapters.sql.settings import DRIVERS, SqlFile
 from adapters.surroundings import Limits
+
+Result = TypeVar("Result")
 
 _STEPS: Final = 2_000  # of SQLite's machine between two looks at the clock
 _LOCK_S: Final = 1.0  # how long a locked SQLite file is waited for
@@ -58,22 +59,32 @@ class Database:
             is_sqlite=drivername == DRIVERS["sqlite"],
         )
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read by; leaving it early stops what it is doing."""
+    async def read(
+        self, work: Callable[[AsyncConnection], Awaitable[Result]]
+    ) -> Result:
+        """What `work` reads by a connection; a caller who leaves stops the statement."""
+        if not self.is_sqlite:
+            async with self.engine.connect() as connection:
+                return await work(connection)  # its driver cancels at the server
+        watch = _Watch(time.monotonic() + self.statement_s)
+        reading = asyncio.ensure_future(self._watched(work, watch))
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            # Cancelling it would wait for the statement's end before closing.
+            watch.is_stopped = True
+            await asyncio.wait({reading})
+            reading.exception()
+            raise
+
+    async def _watched(
+        self, work: Callable[[AsyncConnection], Awaitable[Result]], watch: _Watch
+    ) -> Result:
         async with self.engine.connect() as connection:
-            if not self.is_sqlite:
-                yield connection
-                return
-            watch = _Watch(time.monotonic() + self.statement_s)
             raw = await connection.get_raw_connection()
             driver: Any = raw.driver_connection
             await driver.set_progress_handler(watch, _STEPS)
-            try:
-                yield connection
-            except asyncio.CancelledError:
-                watch.is_stopped = True  # else closing waits for the statement's end
-                raise
+            return await work(connection)
 
     async def aclose(self) -> None:
         await self.engine.dispose()

@@ -1,7 +1,7 @@
 """How a route describes itself to the OpenAPI document.
 
-Routes read and write bytes themselves, so what they take and give is said here;
-`gateway.api.document` turns it into components.
+Routes read and write bytes themselves, so what they take and give is said here, by the
+names of the components that `gateway.api.document` makes.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ _PREFER: Final = {
     "schema": {"type": "string"},
 }
 _HEADERS: Final = {"Prefer": _PREFER}
+_OF_EVERY_ROUTE: Final = (400, 408, 413, 500)  # the edge's own refusals
 _STATUSES: Final = {
     400: "The request is not valid",
     401: "No token, or one that is not accepted",
@@ -39,14 +40,14 @@ def described(  # noqa: PLR0913 - one keyword for each thing a reader of the doc
     summary: str,
     *,
     answer: type[Struct],
-    problems: Sequence[int],
+    problems: Sequence[int] = (),
     body: type[BaseModel] | None = None,
     headers: Sequence[str] = (),
     parameters: Sequence[dict[str, Any]] = (),
     open_to_all: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments for a route: its id, shapes, refusals and headers."""
-    extra: dict[str, Any] = {"x-answer": answer, "x-body": body}
+    extra: dict[str, Any] = {}
     given = [*(_HEADERS[name] for name in headers), *parameters]
     if given:
         extra["parameters"] = given
@@ -67,7 +68,10 @@ def described(  # noqa: PLR0913 - one keyword for each thing a reader of the doc
                 "description": "The answer",
                 "content": {"application/json": {"schema": _ref(answer.__name__)}},
             },
-            **{status: _refusal(status) for status in problems},
+            **{
+                status: _refusal(status)
+                for status in sorted({*_OF_EVERY_ROUTE, *problems})
+            },
         },
     }
 

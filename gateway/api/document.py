@@ -11,15 +11,20 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from adapters import vocabulary as events
+from gateway.api.health import Health, ProblemKind
 from gateway.api.journey_request import JourneyRequest
-from gateway.journey.journey import Unmet
+from gateway.api.registry import PurposeList, SourceList
+from gateway.journey.journey import Journey, Unmet
+from gateway.policy.plan import SUPPORTED
 from gateway.problems import PROBLEMS
 from policies import vocabulary as policy
 
+# What routes answer with; the shapes inside these come by themselves.
+_ANSWERS: Final = (Journey, SourceList, PurposeList, Health, ProblemKind, Unmet)
 _REF: Final = "#/components/schemas/{name}"
+_OR_NULL: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 _PROBLEM: Final = {
     "type": "object",
     "description": "RFC 9457. Every field is always there.",
@@ -41,16 +46,18 @@ _PROBLEM: Final = {
         },
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": ["string", "null"]},
+        "detail": _OR_NULL,
         "next_step": {"type": "string"},
-        "request_id": {"type": ["string", "null"]},
+        "request_id": _OR_NULL,
         "errors": {
             "type": "array",
             "items": {"$ref": _REF.format(name="FieldError")},
         },
         "unmet": {
-            "type": ["array", "null"],
-            "items": {"$ref": _REF.format(name="Unmet")},
+            "anyOf": [
+                {"type": "array", "items": {"$ref": _REF.format(name="Unmet")}},
+                {"type": "null"},
+            ]
         },
         "completeness": {
             "anyOf": [{"$ref": _REF.format(name="Completeness")}, {"type": "null"}]
@@ -63,7 +70,7 @@ _FIELD_ERROR: Final = {
     "required": ["pointer", "code"],
     "properties": {"pointer": {"type": "string"}, "code": {"type": "string"}},
 }
-# Enumerations by the name of their property: closed ones become components.
+# Closed lists by the name of their property: each becomes a component.
 _CLOSED: Final = {
     "state": "SourceState",
     "level": "CompletenessLevel",
@@ -73,12 +80,19 @@ _CLOSED: Final = {
     "effect": "Effect",
     "condition": "Condition",
 }
+# Lists that may grow, by the name of their property: strings that say what to expect.
 _GROWING: Final = {
     "sector": sorted(events.SECTORS),
+    "sectors": sorted(events.SECTORS),
     "category": sorted(events.CATEGORIES),
+    "categories": sorted(events.CATEGORIES),
+    "complete_for": sorted(events.CATEGORIES),
+    "held": sorted(events.CATEGORIES),
     "status": sorted(events.STATUSES),
     "purpose": sorted(policy.PURPOSES),
+    "obligations": sorted(SUPPORTED),
 }
+_CAVEATS: Final = sorted(events.CAVEATS)
 _KIND: Final = "EventKind"
 _INFO: Final = (
     "Ask once, with a person and a purpose; every organisation that may hold a part "
@@ -92,22 +106,23 @@ _INFO: Final = (
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """The document of an app's routes, as plain data."""
-    routes = [route for route in app.routes if isinstance(route, APIRoute)]
     document = get_openapi(
         title="Throughline",
         version=app.version,
         openapi_version="3.1.0",
         description=_INFO,
-        routes=routes,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
         tags=[{"name": "throughline", "description": "The federated gateway"}],
     )
-    shapes = []
     for operation in _operations(document):
-        shapes.append(operation.pop("x-answer"))
-        operation.pop("x-body")
+        operation["responses"].pop("422", None)  # the framework's; ours is 400
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"].pop("title", None)
         operation.setdefault("security", [{"bearer": []}])
     document["components"] = {
-        "schemas": _schemas([*shapes, Unmet]),
+        "schemas": _schemas(),
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
         },
@@ -126,49 +141,59 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from path.values()
 
 
-def _schemas(shapes: list[type[msgspec.Struct]]) -> dict[str, Any]:
-    _, found = msgspec.json.schema_components(
-        list(dict.fromkeys(shapes)), ref_template=_REF
-    )
+def _schemas() -> dict[str, Any]:
+    _, found = msgspec.json.schema_components(_ANSWERS, ref_template=_REF)
     request = JourneyRequest.model_json_schema(
         ref_template=_REF.replace("{name}", "{model}")
     )
     found |= request.pop("$defs")
     found["JourneyRequest"] = request
     found |= {"Problem": _PROBLEM, "FieldError": _FIELD_ERROR}
-    found[_KIND] = {"type": "string", "enum": sorted(events.KINDS)}
-    for name, schema in list(found.items()):
-        _tidy(name, schema, found)
-    return dict(sorted(found.items()))
+    enums = {_KIND: sorted(events.KINDS)}
+    tidied = {name: _tidied(name, schema, enums) for name, schema in found.items()}
+    tidied |= {name: {"type": "string", "enum": enums[name]} for name in enums}
+    return dict(sorted(tidied.items()))
 
 
-def _tidy(name: str, schema: dict[str, Any], found: dict[str, Any]) -> None:
-    """One object's properties: enums named, defaults and stray titles gone."""
-    schema.pop("title", None)
-    for field, each in schema.get("properties", {}).items():
-        each.pop("title", None)
-        each.pop("default", None)
-        values = _enum_of(each)
-        if values is not None and field in _CLOSED:
-            found[_CLOSED[field]] = {"type": "string", "enum": values}
-            _point(each, _REF.format(name=_CLOSED[field]))
-        if field == "kind" and name == "JourneyEvent":
-            each.clear()
-            each["$ref"] = _REF.format(name=_KIND)
-        elif field in _GROWING and each.get("type") == "string":
-            each["x-extensible-enum"] = _GROWING[field]
+def _tidied(
+    name: str, schema: dict[str, Any], enums: dict[str, list[str]]
+) -> dict[str, Any]:
+    """One object without defaults and stray titles; `enums` gathers what it names."""
+    properties = {}
+    for field, told in schema["properties"].items():
+        each = {k: v for k, v in told.items() if k not in {"title", "default"}}
+        if "const" in each:
+            each = {"type": "string", "enum": [each["const"]]}
+        properties[field] = _named((name, field), each, enums)
+    return {k: v for k, v in schema.items() if k != "title"} | {
+        "properties": properties
+    }
 
 
-def _enum_of(each: dict[str, Any]) -> list[str] | None:
-    values = each.get("enum")
-    return None if values is None else [value for value in values if value is not None]
+def _named(
+    place: tuple[str, str], each: dict[str, Any], enums: dict[str, list[str]]
+) -> dict[str, Any]:
+    """A property with its enum, if it has one, replaced by a component's name."""
+    if place == ("JourneyEvent", "kind"):
+        return {"$ref": _REF.format(name=_KIND)}
+    if "anyOf" in each:
+        inside = [_named(place, one, enums) for one in each["anyOf"]]
+        return each | {"anyOf": inside}
+    if each.get("type") == "array":
+        return each | {"items": _named(place, each["items"], enums)}
+    if "enum" in each:
+        name, field = place
+        component = _CLOSED.get(field, f"{name}{field.title()}")
+        enums[component] = each["enum"]
+        return {"$ref": _REF.format(name=component)}
+    expected = _expected(*place)
+    if expected and each.get("type") == "string":
+        return each | {"x-extensible-enum": expected}
+    return each
 
 
-def _point(each: dict[str, Any], reference: str) -> None:
-    """Replace an inline enum by a reference; null stays possible where it was."""
-    nullable = None in each.pop("enum")
-    each.pop("type", None)
-    if nullable:
-        each["anyOf"] = [{"$ref": reference}, {"type": "null"}]
-    else:
-        each["$ref"] = reference
+def _expected(name: str, field: str) -> list[str] | None:
+    """The codes a growing string may hold today."""
+    if (name, field) in {("CaveatCount", "code"), ("JourneyEvent", "caveats")}:
+        return _CAVEATS
+    return None if name == "ProblemKind" else _GROWING.get(field)

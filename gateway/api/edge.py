@@ -14,6 +14,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.address import refuse_identifier
 from gateway.problems import RequestError, problem_response
 from gateway.settings import Settings
 
@@ -64,6 +65,7 @@ class EdgeMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         reply = _Reply(send, headers, path=scope["path"], request_id=request_id)
         try:
+            refuse_identifier(scope["path"], scope["query_string"])
             _refuse_duplicates(headers)
             body = await self._body(headers, receive)
         except RequestError as error:

@@ -1,6 +1,8 @@
 """Open routes: is the process alive, is it ready, and what a problem code means."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from gateway.api.asking import service_of
 from gateway.api.described import described
@@ -8,14 +10,6 @@ from gateway.journey.journey import Shape, as_json
 from gateway.problems import PROBLEMS, RequestError
 
 router = APIRouter()
-
-_CODE = {
-    "name": "code",
-    "in": "path",
-    "required": True,
-    "description": "A problem code, as in the problem's `type`.",
-    "schema": {"type": "string"},
-}
 
 
 class Health(Shape, frozen=True, kw_only=True):
@@ -35,9 +29,7 @@ class ProblemKind(Shape, frozen=True, kw_only=True):
 
 @router.get(
     "/livez",
-    **described(
-        "live", "The process lives", answer=Health, problems=(500,), open_to_all=True
-    ),
+    **described("live", "The process lives", answer=Health, open_to_all=True),
 )
 async def live() -> Response:
     """The loop turns."""
@@ -50,7 +42,7 @@ async def live() -> Response:
         "ready",
         "Policy is in force and the audit trail can be written",
         answer=Health,
-        problems=(500, 503),
+        problems=(503,),
         open_to_all=True,
     ),
 )
@@ -67,12 +59,13 @@ async def ready(request: Request) -> Response:
         "getProblem",
         "What a problem code means, and what to do",
         answer=ProblemKind,
-        problems=(404, 500),
-        parameters=(_CODE,),
+        problems=(404,),
         open_to_all=True,
     ),
 )
-async def problem(code: str) -> Response:
+async def problem(
+    code: Annotated[str, Path(description="A code, as in a problem's `type`.")],
+) -> Response:
     """The page behind a problem's `type`."""
     if code not in PROBLEMS:
         raise RequestError("not-found")

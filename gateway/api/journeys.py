@@ -5,12 +5,14 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from gateway.access.requester import Requester
 from gateway.api.asking import json_body, only_parameters, requester_of, service_of
 from gateway.api.described import described
 from gateway.api.journey_request import JourneyRequest, read_question
 from gateway.journey.inquiry import inquire
 from gateway.journey.journey import Journey, as_json
-from gateway.problems import RequestError
+from gateway.journey.question import Question
+from gateway.problems import RequestError, problem_response, request_id_of
 
 router = APIRouter()
 
@@ -24,7 +26,7 @@ _STRICT: Final = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\"?(?:$|[,;\s]
         "Ask every organisation that may hold a part, and weave one journey",
         body=JourneyRequest,
         answer=Journey,
-        problems=(400, 401, 403, 408, 413, 415, 424, 500, 503),
+        problems=(401, 403, 415, 424, 503),
         headers=("Prefer",),
     ),
 )
@@ -41,6 +43,17 @@ async def ask_journey(request: Request) -> Response:
     )
     if not requester.purpose_allowed(question.purpose):
         raise RequestError("not-permitted", "This purpose is not registered for you.")
-    journey = await inquire(service.house, requester, question)
-    headers = {"Preference-Applied": "handling=strict"} if strict else {}
-    return Response(as_json(journey), headers=headers, media_type="application/json")
+    response = await _answered(request, requester, question)
+    if strict:
+        response.headers["Preference-Applied"] = "handling=strict"
+    return response
+
+
+async def _answered(
+    request: Request, requester: Requester, question: Question
+) -> Response:
+    try:
+        journey = await inquire(service_of(request).house, requester, question)
+    except RequestError as refusal:
+        return problem_response(refusal, request_id_of(request))
+    return Response(as_json(journey), media_type="application/json")

@@ -3,8 +3,9 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from gateway.access.requester import Requester
 from gateway.api.asking import only_parameters, requester_of, service_of
@@ -32,13 +33,6 @@ _CURSOR = {
     "in": "query",
     "required": False,
     "description": "`next` of the page before.",
-    "schema": {"type": "string"},
-}
-_ID = {
-    "name": "source_id",
-    "in": "path",
-    "required": True,
-    "description": "The id of a source.",
     "schema": {"type": "string"},
 }
 
@@ -97,7 +91,7 @@ class PurposeList(Shape, frozen=True, kw_only=True):
         "listSources",
         "The sources, and what you may ask each",
         answer=SourceList,
-        problems=(400, 401, 403, 500, 503),
+        problems=(401, 403, 503),
         parameters=(_LIMIT, _CURSOR),
     ),
 )
@@ -122,11 +116,12 @@ async def list_sources(request: Request) -> Response:
         "getSource",
         "One source, and what you may ask it",
         answer=SourceCard,
-        problems=(400, 401, 403, 404, 500, 503),
-        parameters=(_ID,),
+        problems=(401, 403, 404, 503),
     ),
 )
-async def get_source(request: Request, source_id: str) -> Response:
+async def get_source(
+    request: Request, source_id: Annotated[str, Path(description="A source's id.")]
+) -> Response:
     """Asks no source: it tells what is registered and what was last seen."""
     requester = await requester_of(request)
     only_parameters(request)
@@ -144,7 +139,7 @@ async def get_source(request: Request, source_id: str) -> Response:
         "listPurposes",
         "The purposes a question may have",
         answer=PurposeList,
-        problems=(400, 401, 403, 500, 503),
+        problems=(401, 403, 503),
     ),
 )
 async def list_purposes(request: Request) -> Response:
@@ -211,8 +206,10 @@ def _page(
 def _size(limit: str | None) -> int:
     if limit is None:
         return _USUAL
-    if limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= _MOST:
-        return int(limit)
+    if limit.isascii() and limit.isdigit() and len(limit) <= 3:
+        size = int(limit)
+        if 1 <= size <= _MOST:
+            return size
     raise RequestError("request-invalid", f"limit is a number from 1 to {_MOST}.")
 
 

@@ -79,10 +79,10 @@ class Trail:
         AuditUnavailable if the log cannot be opened or does not end as its head
         says: then nothing may be asked.
         """
-        await self._log.open()
-        self._closing = False
-        self._writer = asyncio.create_task(self._write())
         try:
+            await self._log.open()
+            self._closing = False
+            self._writer = asyncio.create_task(self._write())
             return await self.append(Start(version=version))
         except AuditUnavailable:
             await self._end()

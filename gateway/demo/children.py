@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import httpx
 
@@ -30,9 +30,14 @@ class _Child:
 
 @dataclass(slots=True)
 class Children:
-    """Processes of ours. Leaving the block stops them all, whatever happened in it."""
+    """Processes of ours. Leaving the block stops them all, whatever happened in it.
+
+    `ready_s` is the longest one may take to answer first, `polite_s` to stop.
+    """
 
     logs: Path
+    polite_s: float = _POLITE_S
+    ready_s: float = _READY_S
     _children: list[_Child] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
@@ -47,7 +52,7 @@ class Children:
     ) -> None:
         # Shielded, so that being cancelled does not leave a process behind.
         await asyncio.shield(
-            asyncio.gather(*(_stop(c.process) for c in self._children))
+            asyncio.gather(*(_stop(c.process, self.polite_s) for c in self._children))
         )
 
     async def start(self, name: str, command: Sequence[str]) -> None:
@@ -63,7 +68,7 @@ class Children:
         """Wait until a GET of `url` gives 200. NotReady if a process of ours ends."""
         try:
             async with (
-                asyncio.timeout(_READY_S),
+                asyncio.timeout(self.ready_s),
                 httpx.AsyncClient(trust_env=False) as client,
             ):
                 while not await _answers(client, url):
@@ -73,15 +78,11 @@ class Children:
             message = f"nothing answers at {url}. Look into {self.logs}."
             raise NotReady(message) from None
 
-    async def until_one_ends(self) -> None:
+    async def until_one_ends(self) -> NoReturn:
         """Wait until a process ends by itself, which is NotReady."""
-        waits = [asyncio.create_task(c.process.wait()) for c in self._children]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._check()
+        while True:
+            self._check()
+            await asyncio.sleep(_LOOK_S * 10)
 
     def _check(self) -> None:
         for child in self._children:
@@ -97,13 +98,13 @@ async def _answers(client: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-async def _stop(process: Process) -> None:
+async def _stop(process: Process, polite_s: float) -> None:
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):  # it may end by itself meanwhile
         process.terminate()
     try:
-        async with asyncio.timeout(_POLITE_S):
+        async with asyncio.timeout(polite_s):
             await process.wait()
     except TimeoutError:
         process.kill()
@@ -112,14 +113,11 @@ async def _stop(process: Process) -> None:
 
 def free_port(wanted: int = 0) -> int:
     """`wanted` if it is free on 127.0.0.1, else another that is."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    message = "no port is free on 127.0.0.1. Stop something, and try again."
-    raise NotReady(message)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        found: int = probe.getsockname()[1]
+        return found

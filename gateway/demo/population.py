@@ -26,6 +26,8 @@ _GIVEN: Final = {
     "female": ("Ada", "Beryl", "Chandra", "Dilys", "Edie", "Farah", "Grace", "Hana"),
     "male": ("Arun", "Basil", "Cyril", "Dafydd", "Emeka", "Frank", "Gwilym", "Hugo"),
 }
+# The shares of the stories, one place for each.
+_HUNDRED: Final = tuple(story for story in STORIES for _ in range(story.share))
 _STREETS: Final = ("Example Street", "Sample Lane", "Invented Way", "Model Close")
 
 
@@ -76,12 +78,5 @@ def _resident(number: int, issued: str, *, today: date, draw: Random) -> Residen
 
 
 def _dealt(number: int) -> Story | None:
-    if number == 0:
-        return None
     # 37 and 100 share no divisor: each hundred residents gets each share once.
-    place = number * 37 % 100
-    for story in STORIES:
-        if place < story.share:
-            return story
-        place -= story.share
-    raise AssertionError  # the shares make a hundred
+    return _HUNDRED[number * 37 % 100] if number else None

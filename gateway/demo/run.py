@@ -100,7 +100,7 @@ async def _demo(options: DemoOptions) -> int:
         return 1
 
 
-async def _serve(
+async def _serve(  # noqa: RET503 - its last line never returns: it raises or is stopped
     options: DemoOptions, prepared: Prepared, *, wanted: Wanted, children: Children
 ) -> int:
     for place in _SERVERS:
@@ -116,7 +116,6 @@ async def _serve(
         return status
     _tell(options, base, token=token, prepared=prepared)
     await children.until_one_ends()
-    return 1
 
 
 async def _start_server(

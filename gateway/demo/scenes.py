@@ -104,7 +104,7 @@ def stay(
     admitted: datetime, nights: int, *, reason: Coded, treated: Coded | None = None
 ) -> Iterator[Record]:
     """An admission to discharge, with what was done, and the letter to the surgery."""
-    discharged = after(admitted, days=nights).replace(hour=16, minute=20)
+    discharged = discharge(admitted, nights)
     yield Record(
         place=Place.ACUTE,
         kind="inpatient_spell",
@@ -122,6 +122,23 @@ def stay(
             code=treated,
         )
     yield letter(discharged, f"Discharge summary: {reason.display}")
+
+
+def discharge(admitted: datetime, nights: int) -> datetime:
+    """After the ward round, the letter and the medicines: twenty past four."""
+    return after(admitted, days=nights).replace(hour=16, minute=20)
+
+
+def delay(ready: datetime, discharged: datetime) -> Record:
+    """The hospital's mark on someone who could have gone home."""
+    return Record(
+        place=Place.ACUTE,
+        kind="flag",
+        title="Discharge delayed: awaiting care package",
+        start=When(ready),
+        end=When(discharged),
+        code=Coded("Discharge delayed: awaiting care package"),
+    )
 
 
 def letter(day: datetime, title: str) -> Record:

@@ -16,6 +16,8 @@ from gateway.demo.scenes import (
     call_out,
     clinic,
     consultation,
+    delay,
+    discharge,
     emergency,
     letter,
     long_standing,
@@ -271,14 +273,7 @@ def delayed_discharge(calendar: Calendar) -> Iterator[Record]:
     nights = calendar.chance.randint(28, 75)
     yield from stay(run.departure, nights, reason=terms.CONFUSION)
     ready = after(run.departure, days=nights // 3)
-    yield Record(
-        place=Place.ACUTE,
-        kind="flag",
-        title="No longer meets the criteria to stay; waiting for care at home",
-        start=When(ready),
-        end=When(after(run.departure, days=nights)),
-        code=Coded("Discharge delayed: awaiting care package"),
-    )
+    yield delay(ready, discharge(run.departure, nights))
     yield from support(calendar, ready.date(), "Care home placement", weeks=None)
     yield problem(terms.DEMENTIA, on(after(run.departure, days=nights + 20).date()))
     yield from visits(
@@ -349,14 +344,7 @@ def delayed_after_fall(calendar: Calendar) -> Iterator[Record]:
         run.departure, 31, reason=terms.HIP_FRACTURE, treated=terms.HIP_FIXATION
     )
     ready = after(run.departure, days=12)
-    yield Record(
-        place=Place.ACUTE,
-        kind="flag",
-        title="No longer meets the criteria to stay; waiting for care at home",
-        start=When(ready),
-        end=When(after(run.departure, days=31)),
-        code=Coded("Discharge delayed: awaiting care package"),
-    )
+    yield delay(ready, discharge(run.departure, 31))
     yield from support(calendar, ready.date(), "Home care, twice a day", weeks=None)
     home = after(run.departure, days=33).date()
     yield from visits(calendar, home, terms.PHYSIOTHERAPY, times=5)

@@ -147,7 +147,7 @@ def _complete_for(
     in_question: set[str] = set()
     lacking: set[str] = set()
     for source, stood in inside:
-        cells = frozenset(source.plan.decisions)
+        cells = frozenset(source.plan.decisions) & _held(source)
         in_question |= cells
         whole = stood.state in ANSWERED and not any(
             caveat.code in INCOMPLETE for caveat in caveats(source)
@@ -197,7 +197,7 @@ def _report(source: ReleasedSource, stood: Standing, now: datetime) -> SourceRep
         reason=stood.reason,
         fault_domain=stood.domain,
         categories=sorted(source.asked.categories),
-        held=sorted(registered.held),
+        held=sorted(_held(source)),
         events=len(source.entries) if answered else None,
         as_of=timestamp(as_of) if as_of else None,
         lag_s=max(0, round((now - as_of).total_seconds())) if as_of else None,
@@ -205,6 +205,14 @@ def _report(source: ReleasedSource, stood: Standing, now: datetime) -> SourceRep
         retry_after_s=stood.retry_after_s,
         caveats=[CaveatCount(code=c.code, count=c.count) for c in caveats(source)],
     )
+
+
+def _held(source: ReleasedSource) -> frozenset[str]:
+    """The categories a source can tell of: as it said, else as it was registered."""
+    outcome = source.outcome
+    if isinstance(outcome, Answered):
+        return outcome.held & source.asked.source.held
+    return source.asked.source.held
 
 
 def caveats(source: ReleasedSource) -> tuple[Caveat, ...]:

@@ -4,7 +4,7 @@ An NHS number decides first; then the identifiers asked by; then those that
 sources which answered taught us. Numbers that differ never merge.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,8 +36,9 @@ class Known:
     """What is known of who the person is, while sources are being asked.
 
     `disputed` are the systems in which sources disagree: they link nobody.
-    `split` are those of them that tell people apart (an NHS number, a person key):
-    what was asked by reaches more than one person there.
+    `split` are those of them that tell people apart (an NHS number, a person key),
+    and the asked-for system itself where a source says so: what was asked by reaches
+    more than one person, and so links nothing at all.
     """
 
     asked: Identifiers
@@ -59,6 +60,12 @@ def first_known(asked: Identifiers) -> Known:
     return Known(asked=asked, nhs_number=asked.nhs_number)
 
 
+def ambiguous(asked: Identifiers) -> Known:
+    """What is known once a source says that several people are reached by `asked`."""
+    systems = _systems(asked.every)
+    return Known(asked=asked, disputed=systems, split=systems)
+
+
 def learn(
     asked: Identifiers, subjects: Iterable[Subject], keys: frozenset[str]
 ) -> Known:
@@ -67,47 +74,96 @@ def learn(
     `subjects` are one set per record or header; those about somebody else teach
     nothing. `keys` are the systems in which a source keeps one value per person.
     """
-    start = first_known(asked)
-    values: dict[str, set[Identifier]] = {}
-    for subject in subjects:
-        if link(start, subject) is not None:
-            for each in subject:
-                values.setdefault(each.system, set()).add(each)
-    own = {each.system for each in asked.every}
-    disputed = frozenset(s for s, found in values.items() if len(found) > 1) - own
-    vouched = asked.nhs_number is not None
+    told = frozenset(subjects)
+    found = _vouched_for(asked, told)
+    disputed = frozenset(system for system, values in found.items() if len(values) > 1)
     telling = keys | {nhs_number.SYSTEM}
-    numbers = values.get(nhs_number.SYSTEM, set())
-    learned_number = next(iter(numbers)).value if len(numbers) == 1 else None
-    learned = frozenset(
-        each
-        for system, found in values.items()
-        if system not in disputed and system != nhs_number.SYSTEM
-        for each in found
-    )
+    if asked.nhs_number is None and disputed & telling:
+        return Known(asked=asked, disputed=disputed, split=disputed & telling)
+    taught = {
+        system: next(iter(values))
+        for system, values in found.items()
+        if system not in disputed
+    }
+    number = taught.pop(nhs_number.SYSTEM, None)
+    candidates = frozenset(taught.values())
+    settled = {each.system: each for each in asked.every | candidates}
+    if number is not None:
+        settled[number.system] = number
+    astray = _astray(candidates, told, telling | _systems(asked.every), settled=settled)
     return Known(
         asked=asked,
-        nhs_number=asked.nhs_number or learned_number,
-        learned=learned - asked.others,
-        disputed=disputed,
-        split=frozenset() if vouched else disputed & telling,
+        nhs_number=asked.nhs_number or (number.value if number else None),
+        learned=candidates - astray,
+        disputed=disputed | _systems(astray),
     )
+
+
+def _vouched_for(
+    asked: Identifiers, told: Iterable[Subject]
+) -> dict[str, set[Identifier]]:
+    """By system, what stands beside the identifiers asked by, theirs excepted."""
+    start = first_known(asked)
+    own = _systems(asked.every)
+    found: dict[str, set[Identifier]] = {}
+    for subject in told:
+        if link(start, subject) is not None:
+            for each in subject:
+                if each.system not in own:
+                    found.setdefault(each.system, set()).add(each)
+    return found
+
+
+def _astray(
+    candidates: frozenset[Identifier],
+    told: Iterable[Subject],
+    telling: frozenset[str],
+    *,
+    settled: Mapping[str, Identifier],
+) -> frozenset[Identifier]:
+    """The candidates that lead to somebody else: placeholders, or given out twice.
+
+    `settled` is the person's own value by system. Where a telling system has none,
+    candidates that lead to several values there lead to several people.
+    """
+    reached: dict[str, dict[Identifier, set[Identifier]]] = {}
+    for subject in told:
+        for each in subject & candidates:
+            for other in subject:
+                if other.system in telling and other.system != each.system:
+                    there = reached.setdefault(other.system, {})
+                    there.setdefault(each, set()).add(other)
+    astray: set[Identifier] = set()
+    for system, leads in reached.items():
+        right = settled.get(system)
+        allowed = {right} if right else set.union(*leads.values())
+        if len(allowed) > 1:
+            astray |= leads.keys()
+        else:
+            astray |= {each for each, people in leads.items() if people != allowed}
+    return frozenset(astray)
 
 
 def link(known: Known, subject: Subject | None) -> Link | None:
     """How a record of this subject is tied to the person; None: it is not theirs."""
-    if subject is None:
+    if known.split:
+        return None
+    if not subject:
         return BY_SOURCE
     numbers = {each.value for each in subject if each.system == nhs_number.SYSTEM}
     if numbers and known.nhs_number is not None:
         return BY_NHS_NUMBER if numbers == {known.nhs_number} else None
-    if known.split & {each.system for each in subject}:
-        return None
     if subject & known.asked.others:
         return BY_IDENTIFIER
-    if {each.system for each in known.asked.others} & {each.system for each in subject}:
+    if _systems(known.asked.others) & _systems(subject):
         return None
-    return BY_LEARNED if subject & known.learned else None
+    ours = subject & known.learned
+    others = _systems(subject - ours) & _systems(known.learned)
+    return BY_LEARNED if ours and not others else None
+
+
+def _systems(identifiers: Iterable[Identifier]) -> frozenset[str]:
+    return frozenset(each.system for each in identifiers)
 
 
 def names_another(known: Known, header: Subject) -> bool:

@@ -55,6 +55,7 @@ class Answered:
     header: Sealed[Header] = field(repr=False)
     known: bool  # the source knows somebody by these identifiers
     mismatched: int  # records that were about somebody else, withheld
+    held: frozenset[str]  # what it can tell of, as it said itself
     as_of: datetime
     retrieved_at: datetime
     caveats: tuple[Caveat, ...] = ()

@@ -39,6 +39,7 @@ def sealed(
         header=Sealed((header,), flags),
         known=any(answer.person is not None or answer.events for answer in answers),
         mismatched=mismatched,
+        held=frozenset.intersection(*(answer.held for answer in answers)),
         as_of=min(answer.as_of for answer in answers),
         retrieved_at=replies[-1].at,
         caveats=_joined([*(c for a in answers for c in a.caveats), *extra]),

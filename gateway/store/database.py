@@ -18,11 +18,15 @@ _LOCK: Final = 7_312_004_711  # any number of our own: who migrates holds it
 
 
 class Database:
-    """One store. Opening it migrates it; closing it twice is safe."""
+    """One store, of which nobody waits longer than `busy_s`.
+
+    A statement gives up a little earlier than that, so that what its caller was
+    told has failed is not written after all. Closing twice is safe.
+    """
 
     def __init__(self, url: URL, *, busy_s: float) -> None:
         self.file = _file_of(url)
-        self.engine = _engine(url, busy_s)
+        self.engine = _engine(url, 0.8 * busy_s)
 
     async def migrate(self) -> None:
         """Bring the tables up to date; a second process waits for the first."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,9 +23,16 @@ from adapters.contract import Adapter, Answer, Event, Query
 from adapters.memory import MemoryAdapter
 from adapters.vocabulary import CATEGORIES
 from tests import fhir_records
+from tests.drops import Style
 from tests.histories import History, histories
-from tests.opened import FHIR_CARRIES, open_fhir
-from tests.people import PLACEHOLDER
+from tests.opened import (
+    FHIR_CARRIES,
+    open_csv_drop,
+    open_fhir,
+    open_postgres,
+    open_sqlite,
+)
+from tests.people import LOCAL, PLACEHOLDER
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,12 +50,27 @@ class Kind:
     knows_placeholders: bool = True
 
 
+# What a row says of an event; FHIR has no word for some of the statuses.
+ROWS = frozenset({"kind", "title", "status", "start", "subject"})
+QUOTED = Style(delimiter="|", bom=True, quote_all=True, line_end="\r\n")
+
 KINDS = {
     "fhir": Kind(
         carries=FHIR_CARRIES,
         opened=open_fhir,
         known_as=fhir_records.record_id,
         knows_placeholders=False,
+    ),
+    "csv_drop": Kind(
+        carries=Carries(), opened=partial(open_csv_drop, key=LOCAL), fields=ROWS
+    ),
+    "csv_drop, quoted pipes": Kind(
+        carries=Carries(),
+        opened=partial(open_csv_drop, key=LOCAL, style=QUOTED),
+        fields=ROWS,
+    ),
+    "sqlite": Kind(
+        carries=Carries(), opened=partial(open_sqlite, key=LOCAL), fields=ROWS
     ),
 }
 
@@ -104,5 +127,14 @@ async def compare(kind: Kind, history: History, folder: Path) -> None:
 def test_a_kind_agrees_with_memory(name, data):
     kind = KINDS[name]
     history = data.draw(histories(kind.carries))
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compare(kind, history, Path(folder)))
+
+
+@pytest.mark.parts
+@given(history=histories(Carries()))
+def test_postgres_agrees_with_memory(postgres, history):
+    opened = partial(open_postgres, key=LOCAL, url=postgres.url)
+    kind = Kind(carries=Carries(), opened=opened, fields=ROWS)
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(kind, history, Path(folder)))

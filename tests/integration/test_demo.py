@@ -295,6 +295,7 @@ async def test_the_fhir_adapter_finds_all_of_the_star(tmp_path, fhir_command, pl
         event.record_id.rpartition("/")[2]: event.kind for event in answer.events
     } == kinds
     own = Identifier(AT[place].local_system, demo.star.local_id(place))
+    assert answer.person is not None
     assert own in answer.person.identifiers
     assert caveats(answer) == {}
 

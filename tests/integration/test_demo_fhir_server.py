@@ -42,7 +42,7 @@ def ids(bundle) -> list[str]:
     return [entry["resource"]["id"] for entry in bundle["entry"]]
 
 
-def link(bundle, relation: str) -> str | None:
+def link(bundle, relation):
     found = (one["url"] for one in bundle["link"] if one["relation"] == relation)
     return next(found, None)
 
@@ -110,6 +110,7 @@ async def test_an_old_page_is_gone(client):
 async def test_the_oldest_searches_are_forgotten_first(client):
     asked = {"_count": "1"}
     first = (await client.get("/Encounter", params=asked)).json()
+    last = first
     for _ in range(512):
         last = (await client.get("/Encounter", params=asked)).json()
     assert (await client.get(link(first, "next"))).status_code == 410

@@ -1,11 +1,13 @@
-"""Sources are asked in one place only."""
+"""Sources are asked in one place: after the intent, and told after the outcome."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.laws.tree import PRODUCT, modules
+from tests.laws.tree import PRODUCT, Function, Module, modules, name_of
 
 ASKER = Path("gateway/journey/ask.py")
+PATH = Path("gateway/journey/inquiry.py")
 # Asks adapters on behalf of their authors, before any of them is a source.
 SUITE = Path("adapters/conformance")
 
@@ -19,3 +21,75 @@ def asked_elsewhere(root: Path) -> list[str]:
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Attribute) and node.attr == "ask"
     ]
+
+
+def unaudited(root: Path) -> list[str]:
+    """Fan-outs that are not preceded by a durable intent and followed by an outcome."""
+    return [
+        complaint
+        for module in modules(root, *PRODUCT)
+        if module.path != ASKER
+        for complaint in _unaudited(module)
+    ]
+
+
+def _unaudited(module: Module) -> Iterator[str]:
+    """`ask_all` may be called by one function of the path, itself called by another.
+
+    That other, statement by statement and under no condition: intent, ask, outcome.
+    """
+    functions = {each.name: each for each in module.functions}
+    askers = {n for n, f in functions.items() if _calls(f, {"ask_all"})}
+    if askers and module.path != PATH:
+        yield f"{module.path}: fans out. Only {PATH} may."
+        return
+    for function in functions.values():
+        steps = list(_steps(function, askers, functions))
+        for nth, step in enumerate(steps):
+            if step != "ask":
+                continue
+            if "intent" not in steps[:nth]:
+                yield f"{module.at(function)}: asks before the intent is durable."
+            if "outcome" not in steps[nth + 1 :]:
+                yield f"{module.at(function)}: tells before the outcome is durable."
+        if "ask" not in steps and _calls(function, askers):
+            yield f"{module.at(function)}: asks under a condition."
+
+
+def _steps(
+    function: Function, askers: set[str], functions: dict[str, Function]
+) -> Iterator[str]:
+    """What each plain statement does, where it is one of the three."""
+    for statement in function.body:
+        if not isinstance(
+            statement, ast.Expr | ast.Assign | ast.AnnAssign | ast.Return
+        ):
+            continue
+        called = _called(statement)
+        if called & askers:
+            yield "ask"
+        for record in ("intent", "outcome"):
+            durable = _is_durable(statement, record)
+            inner = [functions[n] for n in called - askers if n in functions]
+            if durable or any(
+                _is_durable(each, record) for f in inner for each in f.body
+            ):
+                yield record
+
+
+def _is_durable(statement: ast.stmt, record: str) -> bool:
+    """Whether a plain statement awaits the appending of a record of this name."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Await)
+        and {"append", record} <= _called(statement)
+    )
+
+
+def _called(node: ast.AST) -> set[str]:
+    calls = (each for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {name_of(call.func) for call in calls}
+
+
+def _calls(function: Function, names: set[str]) -> bool:
+    return bool(_called(function) & names)

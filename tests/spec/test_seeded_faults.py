@@ -18,10 +18,24 @@ from tests.laws import (
     imports,
     kinds,
     layout,
+    routes,
     silence,
     sizes,
     words,
 )
+
+INTENT = "await house.trail.append(record.intent(house))"
+OUTCOME = "await house.trail.append(record.outcome(house))"
+
+
+def path_of(*steps):
+    """An inquiry of these statements, in their order."""
+    lines = "".join(f"    {step}\n" for step in steps)
+    return (
+        "async def _ask(house):\n    return await ask_all(house)\n"
+        f"async def inquire(house):\n{lines}"
+    )
+
 
 LONG = "def endless():\n" + "    print()\n" * 60
 
@@ -117,6 +131,51 @@ FAULTS = {
         "def borrow(adapter):\n    peek = adapter.ask\n    return peek\n",
         asking.asked_elsewhere,
         "asks a source",
+    ),
+    "a fan-out beside the path": (
+        "gateway/shortcut.py",
+        "async def peek(errands):\n    return await ask_all(errands)\n",
+        asking.unaudited,
+        "shortcut.py: fans out",
+    ),
+    "a question before its intent": (
+        "gateway/journey/inquiry.py",
+        path_of("decide(house)", "await _ask(house)", INTENT, OUTCOME),
+        asking.unaudited,
+        "asks before the intent is durable",
+    ),
+    "a question with its intent under a condition": (
+        "gateway/journey/inquiry.py",
+        path_of(f"if house.careful: {INTENT}", "await _ask(house)", OUTCOME),
+        asking.unaudited,
+        "asks before the intent is durable",
+    ),
+    "an intent not waited for": (
+        "gateway/journey/inquiry.py",
+        path_of(INTENT.removeprefix("await "), "await _ask(house)", OUTCOME),
+        asking.unaudited,
+        "asks before the intent is durable",
+    ),
+    "an answer before its outcome": (
+        "gateway/journey/inquiry.py",
+        path_of(INTENT, "return await _ask(house)"),
+        asking.unaudited,
+        "tells before the outcome is durable",
+    ),
+    "a route that does not ask who asks": (
+        "gateway/api/shortcut.py",
+        "@router.get('/v1/peek')\nasync def peek(request):\n    inquire(request)\n",
+        routes.undecided,
+        "/v1/peek does not ask who is asking",
+    ),
+    "a route that decides nothing": (
+        "gateway/api/shortcut.py",
+        (
+            "@router.post('/v1/peek')\n"
+            "async def peek(request):\n    await requester_of(request)\n"
+        ),
+        routes.undecided,
+        "/v1/peek decides nothing",
     ),
     "an exemption without a reason": (
         "gateway/lax.py",
@@ -288,7 +347,7 @@ IMPORT_LINTER = (
             "deciding needs the standard library alone",
         ),
         (
-            "adapters/memory.py",
+            "adapters/csv_drop/shortcut.py",
             "from adapters.fhir import build\n",
             "no adapter kind leans on another",
         ),

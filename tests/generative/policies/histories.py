@@ -1,6 +1,8 @@
 """Strategies: documents, signatures, requests and cells from small pools of codes."""
 
 from datetime import UTC, datetime
+from itertools import combinations
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -23,17 +25,24 @@ ALL_FLAGS = [
 SUPPORTED = frozenset(AXES)
 
 
+def subsets(pool, *, least):
+    return [
+        list(chosen)
+        for size in range(least, len(pool) + 1)
+        for chosen in combinations(pool, size)
+    ]
+
+
 def some(pool, *, least=1):
-    """A list of codes, more often than not with most of the pool in it."""
-    whole = st.just(list(pool))
-    part = st.lists(st.sampled_from(pool), min_size=least, unique=True)
-    return st.one_of(whole, whole, part)
+    """A list of codes, mostly the whole pool: one cheap draw."""
+    parts = subsets(list(pool), least=least)
+    return st.sampled_from([list(pool)] * len(parts) * 5 + parts)
 
 
 def few(pool):
-    return st.one_of(
-        st.just([]), st.just([]), st.lists(st.sampled_from(pool), unique=True)
-    )
+    """A list of codes, more often than not empty."""
+    parts = subsets(pool, least=0)
+    return st.sampled_from([[]] * len(parts) * 2 + parts)
 
 
 views = st.fixed_dictionaries(
@@ -53,18 +62,26 @@ views = st.fixed_dictionaries(
         "justify": st.booleans(),
     },
 )
-light_views = st.one_of(
-    st.just({}),
-    st.just({"max_age_days": 365}),
-    st.just({"max_age_days": 1825}),
-    st.just({"hide_fields": ["person.address"]}),
-    views,
+light_views = st.sampled_from(
+    [
+        {},
+        {},
+        {"max_age_days": 365},
+        {"max_age_days": 1825},
+        {"hide_fields": ["person.address"]},
+        {"hide_fields": ["person.address", "person.name"], "max_age_days": 1825},
+        {"no_onward": "true"},
+        {"no_onward": "true", "retain_seconds": 60},
+        {"mask_fields": {"person.birth_date": "partial"}, "date_grain": "day"},
+        {"mask_fields": {"person.birth_date": "full"}, "date_grain": "year"},
+        {"notify": ["owner"], "min_count": 10, "row_filters": ["ndo"]},
+    ]
 )
 
 
 @st.composite
 def clauses(draw, number):
-    basis = draw(st.sampled_from(["implied-consent"] * 4 + ["explicit-consent"]))
+    basis = draw(st.sampled_from(["implied-consent"] * 6 + ["explicit-consent"]))
     return {
         "id": f"c{number}",
         "purposes": draw(some(PURPOSES)),
@@ -78,7 +95,7 @@ def clauses(draw, number):
         "cleared_labels": draw(some([*LABELS, "unlabelled"], least=0)),
         "honours": draw(few(FLAGS)),
         "obligations": draw(light_views),
-        "break_glass": draw(st.sampled_from(["both"] * 4 + ["only"])),
+        "break_glass": draw(st.sampled_from(["both"] * 6 + ["only"])),
         "why": f"Reason {number}",
     }
 
@@ -138,11 +155,11 @@ def rules(draw, number):
     }
     if draw(st.integers(0, 2)) == 0:
         return {**rule, "effect": "veto"}
-    demanded = draw(views.filter(lambda view: "date_grain" in view))
+    demanded = draw(light_views)
     return {
         **rule,
         "effect": "constrain",
-        "obligations": {**demanded, "date_grain": "month"},
+        "obligations": {"date_grain": "month", **demanded},
     }
 
 
@@ -217,41 +234,64 @@ INSTANTS = [
 ]
 
 
+# Usually nothing is odd, else one thing or two: enough is permitted to be worth asking.
+ODDITIES: dict[str, list[Any]] = {
+    "operation": ["population.additive", "x"],
+    "mode": ["aggregate", ""],
+    "purpose": ["service-planning", "x"],
+    "agreement": ["DSA-0", "DSA-1", "DSA-9"],
+    "recipient": ["Z9X", ""],
+    "role": ["analyst", "x"],
+    "assurance": ["aal1", None],
+    "break_glass": [True],
+    "now": INSTANTS,
+}
+
+
+@st.composite
+def oddities(draw):
+    names = draw(
+        st.sampled_from(
+            [*[()] * 9, *((name,) for name in ODDITIES), ("break_glass", "agreement")]
+        )
+    )
+    return {name: draw(st.sampled_from(ODDITIES[name])) for name in names}
+
+
 @st.composite
 def requests(draw):
-    return Request(
-        operation=draw(st.sampled_from(["journey.read"] * 7 + ["x"])),
-        mode=draw(st.sampled_from([*MODES * 3, "x"])),
-        purpose=draw(st.sampled_from([*["direct-care"] * 5, *PURPOSES, "x"])),
-        agreement=draw(st.sampled_from([None] * 5 + ["DSA-0", "DSA-1", "DSA-9"])),
-        recipient=draw(st.sampled_from([*ORGS * 3, ""])),
-        role=draw(st.sampled_from([*ROLES * 4, "analyst", "x"])),
-        assurance=draw(st.sampled_from(["aal2"] * 4 + ["aal3", "aal1", None])),
-        relationships=draw(
-            st.frozensets(
-                st.sampled_from([*RELATIONSHIPS, "stale:registered", "x"]), max_size=3
-            )
-        ),
-        break_glass=draw(st.sampled_from([False, False, False, True])),
-        now=draw(st.sampled_from(INSTANTS)),
-    )
+    usual = {
+        "operation": "journey.read",
+        "mode": draw(st.sampled_from(["identified", *MODES])),
+        "purpose": draw(st.sampled_from(["direct-care", *PURPOSES])),
+        "agreement": None,
+        "recipient": draw(st.sampled_from(ORGS)),
+        "role": draw(st.sampled_from(ROLES)),
+        "assurance": draw(st.sampled_from(["aal2", "aal3"])),
+        "relationships": draw(some([*RELATIONSHIPS, "stale:registered", "x"])),
+        "break_glass": False,
+        "now": NOON,
+    }
+    asked = usual | draw(oddities())
+    return Request(**{**asked, "relationships": frozenset(asked["relationships"])})
 
 
-registrations = st.sampled_from(["states", "states", "prefiltered", "none"])
+KEPT_BACK = ["legally-restricted", "sensitive-record"]
 
 
 @st.composite
 def cells(draw):
-    flags = {
-        flag: draw(registrations)
-        for flag in ALL_FLAGS
-        if flag not in {"legally-restricted", "sensitive-record"}
-    }
-    floors = draw(st.sampled_from(["prefiltered", "prefiltered", "states", "none"]))
-    flags |= {"legally-restricted": floors, "sensitive-record": floors}
+    most = draw(st.sampled_from(["prefiltered", "states", "states"]))
+    flags = dict.fromkeys(ALL_FLAGS, most)
+    consent = draw(st.sampled_from(["states", "prefiltered"]))
+    flags |= {flag: consent for flag in ALL_FLAGS if flag.startswith("consent")}
+    flags |= dict.fromkeys(KEPT_BACK, draw(st.sampled_from(["prefiltered", "states"])))
+    odd = draw(st.sampled_from([*[None] * 8, *ALL_FLAGS]))
+    if odd is not None:
+        flags[odd] = draw(st.sampled_from(["none", "states", "prefiltered"]))
     return Cell(
-        owner=draw(st.sampled_from([*ORGS[:2] * 4, "Z9X", ""])),
-        category=draw(st.sampled_from([*CATEGORIES * 4, "documents", "x"])),
+        owner=draw(st.sampled_from([*ORGS[:2] * 10, "Z9X", ""])),
+        category=draw(st.sampled_from([*CATEGORIES * 10, "documents", "x"])),
         labels=draw(st.sampled_from(["labelled", "labelled", "unlabelled"])),
         flags=flags,
     )

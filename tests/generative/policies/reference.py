@@ -5,6 +5,7 @@ It shares with the product only the documents, the views and the vocabulary.
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from policies import vocabulary
@@ -14,7 +15,7 @@ from policies.obligations import View
 LONDON = ZoneInfo("Europe/London")
 DUTIES = View(notify=frozenset({"privacy-officer"}), justify=True)
 NEVER = datetime(9999, 1, 1, tzinfo=LONDON)
-FLOORS = [
+FLOORS: list[tuple[str, str, dict[str, Any], View]] = [
     ("legally-restricted", "veto", {"flags": {"legally-restricted"}}, View()),
     (
         "sensitive-record",
@@ -42,8 +43,8 @@ CLAUSE_DIMENSIONS = [
 class Told:
     """What is known of flags (state by name) and of the item's labels."""
 
-    flags: dict
-    labels: frozenset
+    flags: dict[str, str]
+    labels: frozenset[str]
 
 
 def evaluate(documents, signatures, request, cell, *, told, supported):
@@ -88,8 +89,8 @@ def meet_inverse(wide, narrow):
 class Grant:
     name: str
     view: View
-    accepts: dict
-    obstacles: list
+    accepts: dict[str, Any]
+    obstacles: list[str]
 
     def misses(self, facts):
         return [d for d, allowed in self.accepts.items() if facts[d] not in allowed]
@@ -99,7 +100,7 @@ class Grant:
 class Narrowing:
     effect: str
     view: View
-    tests: dict
+    tests: dict[str, Any]
 
     def dimension(self, name, facts):
         return facts[name] is None or facts[name] in self.tests[name]
@@ -206,7 +207,7 @@ def rules_of(documents):
         if not isinstance(document, LocalRule):
             continue
         for rule in document.rules:
-            tests = {"owner": {document.org}}
+            tests: dict[str, Any] = {"owner": {document.org}}
             for name in rule.when.__slots__:
                 tested = getattr(rule.when, name)
                 if tested is not None:

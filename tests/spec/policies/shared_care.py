@@ -81,7 +81,7 @@ def read(data):
     return parse_document(data, where="policy/a.yaml")
 
 
-def signature(document, organisation, **changed):
+def signature(document, organisation, /, **changed):
     return read(
         {
             "kind": "signature",

@@ -379,7 +379,7 @@ def test_g38_no_rule_reaches_past_its_own_organisation(key):
     assert decided(elsewhere, None, cell(owner=GP)).effect == "deny"
 
 
-class Unreadable(dict):
+class Unreadable(dict[str, str]):
     """Registration that fails when read, as a defect of ours would."""
 
     def items(self):

@@ -1,6 +1,7 @@
 """Every field of a document turns something: flip it, and a decision changes."""
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -158,7 +159,7 @@ def test_a_veto_holds_where_its_test_does_and_nowhere_else(name):
         assert decided(policy_set, asked, at).effect == effect
 
 
-UNKNOWN = {
+UNKNOWN: dict[str, dict[str, Any]] = {
     "purposes": {"purpose": "x"},
     "operations": {"operation": ""},
     "modes": {"mode": "raw"},

@@ -54,7 +54,9 @@ async def test_the_scheme_is_read_without_case(authenticator, clock, scheme):
     assert (await authenticator().authenticate(headers)).client_id == "demo-app"
 
 
-@pytest.mark.parametrize("header", ["", "Basic eDp5", "Bearer", "Bearer  ", "Bearer a b"])
+@pytest.mark.parametrize(
+    "header", ["", "Basic eDp5", "Bearer", "Bearer  ", "Bearer a b"]
+)
 async def test_without_a_bearer_token_one_is_asked_for(authenticator, header):
     headers = Headers({"Authorization": header} if header else {})
     assert await refusal(authenticator(), headers) == "token-missing"
@@ -353,7 +355,9 @@ def forged(clock):
         "J7 typ of another kind": header(typ="dpop+jwt"),
         "J7 typ null": header(typ=None),
         "J8 16 KB": sign(claims(clock, padding="x" * 16_384)),
-        "signed by another key of that kid": str(Forged(header=HEADER, payload=said, key=other)),
+        "signed by another key of that kid": str(
+            Forged(header=HEADER, payload=said, key=other)
+        ),
         "signed by a key not published": sign(said, other),
         "a changed claim": f"{head}.{part(claims(clock, role='nurse'))}.{signature}",
         "a changed signature": f"{head}.{body}.{'A' * len(signature)}",

@@ -39,6 +39,6 @@ def test_each_persons_last_row_is_misfiled_under_nobodys_number():
     assert {entry.resident.number for entry in changed} == people
     assert len(changed) == len(people)
     for entry in changed:
-        assert nhs_number.normalise(entry.nhs_number) == entry.nhs_number
+        assert nhs_number.normalise(entry.nhs_number or "") == entry.nhs_number
         assert entry.nhs_number not in own
         assert entry.local_id == entry.resident.local_id(Place.SOCIAL_CARE)

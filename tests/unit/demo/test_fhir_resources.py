@@ -1,10 +1,10 @@
 """The demo's FHIR resources say what its records say."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import pytest
 
-from adapters.moment import read_iso
+from adapters.moment import Precision
 from gateway.demo.chronicle import Coded, Entry, Fact, Place, Record, When
 from gateway.demo.fhir_resources import patient, resource
 from gateway.demo.fhir_search import DATES, TYPES, Holdings
@@ -65,12 +65,13 @@ def test_every_resource_is_found_by_its_patient_and_its_time(place):
 
 
 def test_a_date_keeps_its_precision():
-    for precision, text in (
-        ("year", "2024"),
-        ("month", "2024-07"),
-        ("day", "2024-07-09"),
-        ("minute", "2024-07-09T12:30:00+01:00"),
-    ):
+    known: dict[Precision, str] = {
+        "year": "2024",
+        "month": "2024-07",
+        "day": "2024-07-09",
+        "minute": "2024-07-09T12:30:00+01:00",
+    }
+    for precision, text in known.items():
         shown = made(
             kind="condition", code=Coded("Fall", "1912002"), start=When(NOON, precision)
         )
@@ -80,7 +81,6 @@ def test_a_date_keeps_its_precision():
 def test_an_instant_is_in_utc():
     shown = made(kind="document", start=When(NOON))
     assert shown["date"] == "2024-07-09T11:30:00+00:00"
-    assert read_iso(shown["date"])[0].at.utcoffset() == UTC.utcoffset(None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from adapters.vocabulary import KINDS, STATUSES
-from gateway.demo.chronicle import ORGANISATIONS, Place, Record
+from gateway.demo.chronicle import ORGANISATIONS, Place
 from gateway.demo.dates import Calendar, chance
 from gateway.demo.population import residents
 from gateway.demo.stories import STORIES, everyday_life, shared_by_all
@@ -15,11 +15,11 @@ TODAY = date(2026, 11, 23)
 SEEDS = range(40)
 
 
-def told(tell_story, seed: int) -> list[Record]:
+def told(tell_story, seed):
     return list(tell_story(Calendar(TODAY, chance(seed, "test"))))
 
 
-def every_clean_record() -> list[tuple[date, Record]]:
+def every_clean_record():
     return [
         (resident.birth_date, record)
         for resident in residents(11, TODAY, count=300)

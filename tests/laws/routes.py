@@ -1,0 +1,52 @@
+"""Every route knows who asks and decides, or stands on a written list."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.laws.tree import Function, Module, modules, name_of
+
+METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+
+# Tells nothing of anybody, to anybody.
+OPEN = frozenset({"/livez", "/readyz", "/problems/{code}", "/openapi.json"})
+# Tells what is registered and what the caller may do, never of a person.
+REGISTRY = frozenset({"/v1/sources", "/v1/sources/{source_id}", "/v1/purposes"})
+
+AUTHENTICATES = "requester_of"
+DECIDES = frozenset({"inquire"})
+
+
+def undecided(root: Path) -> list[str]:
+    """Routes that skip the caller, the decision, or the list."""
+    return [
+        complaint
+        for module in modules(root, "gateway")
+        for function in module.functions
+        for path in _paths(function)
+        for complaint in _complaints(module, function, path=path)
+    ]
+
+
+def _paths(function: Function) -> Iterator[str]:
+    for decorator in function.decorator_list:
+        match decorator:
+            case ast.Call(
+                func=ast.Attribute(attr=method, value=owner),
+                args=[ast.Constant(value=str() as path), *_],
+            ) if method in METHODS and name_of(owner) in {"router", "app"}:
+                yield path
+            case _:
+                continue
+
+
+def _complaints(module: Module, function: Function, *, path: str) -> Iterator[str]:
+    if path in OPEN:
+        return
+    calls = {
+        name_of(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)
+    }
+    if AUTHENTICATES not in calls:
+        yield f"{module.at(function)}: {path} does not ask who is asking."
+    if path not in REGISTRY and not calls & DECIDES:
+        yield f"{module.at(function)}: {path} decides nothing. Decide, or list it."

@@ -1,0 +1,286 @@
+"""Every setting does something: each is turned, and a change is seen.
+
+One table holds the knobs of the gateway's ground floors, each with what it changes
+there. A second names those that others obey, whose own tests turn them. A setting
+in neither fails the last test here.
+"""
+
+import asyncio
+import json
+import sqlite3
+
+import pytest
+from starlette.datastructures import Headers
+
+from gateway.access.tokens import Authenticator
+from gateway.api.edge import EdgeMiddleware
+from gateway.audit.log import AuditUnavailable
+from gateway.audit.trail import open_trail
+from gateway.problems import RequestError
+from gateway.settings import Settings
+from tests.configuration import changed, settings
+from tests.fakes import FakeClock
+from tests.tokens import claims, published, sign, signing_key
+from tests.trails import intent
+
+
+async def answered(read, body=b"", wait_s=0.0):
+    """The status the edge gives a body that comes after a while."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive():
+        await asyncio.sleep(wait_s)
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    await EdgeMiddleware(app, read)(scope, receive, send)
+    return sent[0]["status"]
+
+
+async def body_bytes(read):
+    return await answered(read, body=b"x" * 20)
+
+
+async def body_s(read):
+    return await answered(read, wait_s=0.15)
+
+
+async def verdict(read, clock, **times):
+    """How a token fares whose times are so many seconds from now."""
+    now = int(clock.now().timestamp())
+    said = claims(clock) | {name: now + times[name] for name in times}
+    authenticator = Authenticator(read, clock)
+    token = sign(said)
+    try:
+        await authenticator.authenticate(Headers({"Authorization": f"Bearer {token}"}))
+    except RequestError as error:
+        return error.code
+    finally:
+        await authenticator.aclose()
+    return "accepted"
+
+
+async def fares(read, **times):
+    publish(read, signing_key())
+    return await verdict(read, FakeClock(), **times)
+
+
+def publish(read, *keys):
+    read.issuers[0].jwks.write_bytes(published(*keys))
+
+
+async def leeway_s(read):
+    return await fares(read, exp=-20, iat=-60)
+
+
+async def lifetime_s(read):
+    return await fares(read, exp=3000)
+
+
+async def any_token(read):
+    return await fares(read)
+
+
+async def later(read, passed, *, kid, key):
+    """How a token fares when the issuer has since published other keys."""
+    clock = FakeClock()
+    publish(read, signing_key())
+    authenticator = Authenticator(read, clock)
+    await authenticator.authenticate(bearer(clock))
+    publish(read, key)
+    clock.pass_by(passed)
+    try:
+        await authenticator.authenticate(bearer(clock, kid))
+    except RequestError as error:
+        return error.code
+    finally:
+        await authenticator.aclose()
+    return "accepted"
+
+
+def bearer(clock, kid="k1"):
+    token = sign(claims(clock), signing_key(kid=kid))
+    return Headers({"Authorization": f"Bearer {token}"})
+
+
+async def jwks_fresh_s(read):
+    return await later(read, 300, kid="k1", key=signing_key(kid="k2"))
+
+
+async def jwks_refetch_s(read):
+    return await later(read, 20, kid="k2", key=signing_key(kid="k2"))
+
+
+async def jwks_stale_s(read):
+    clock = FakeClock()
+    publish(read, signing_key())
+    authenticator = Authenticator(read, clock)
+    await authenticator.authenticate(bearer(clock))
+    read.issuers[0].jwks.unlink()
+    clock.pass_by(3000)
+    try:
+        await authenticator.authenticate(bearer(clock))
+    except RequestError as error:
+        return error.code
+    finally:
+        await authenticator.aclose()
+    return "accepted"
+
+
+async def records(read, *, sources=1, callers=1):
+    """The records of a trail that so many callers appended to at once."""
+    trail = open_trail(read, FakeClock())
+    await trail.start("0.1.0")
+    try:
+        one = intent(sources=sources)
+        await asyncio.gather(*(trail.append(one) for _ in range(callers)))
+        subject = trail.subject_of("9990000018")
+    finally:
+        await trail.aclose()
+    with sqlite3.connect(read.database_url().database) as store:
+        found = store.execute("SELECT record FROM audit_record").fetchall()
+    store.close()
+    return subject, [json.loads(record) for (record,) in found]
+
+
+async def subject(read):
+    return (await records(read))[0]
+
+
+async def entry_bytes(read):
+    _, told = await records(read, sources=250)
+    return len(told)
+
+
+async def min_free(read):
+    try:
+        await records(read)
+    except AuditUnavailable as error:
+        return error.reason
+    return "written"
+
+
+async def batch(read):
+    try:
+        await records(read, callers=200)
+    except AuditUnavailable as error:
+        return error.reason
+    return "written"
+
+
+async def write_s(read):
+    trail = open_trail(read, FakeClock())
+    await trail.start("0.1.0")
+    lock = sqlite3.connect(read.database_url().database, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(trail.append(intent()))
+    await asyncio.sleep(0.5)
+    lock.execute("ROLLBACK")
+    lock.close()
+    try:
+        await waiting
+    except AuditUnavailable:
+        return "refused"
+    finally:
+        await trail.aclose()
+    return "written"
+
+
+async def store_file(read):
+    await records(read)
+    return sorted(path.name for path in read.folder.glob("*.db"))
+
+
+async def documents(read):
+    return [path.name for path in read.policy_files()]
+
+
+async def password(read):
+    return read.database_url().password
+
+
+KNOBS = {
+    "http.body_bytes": (body_bytes, "10"),
+    "http.body_s": (body_s, "0.05"),
+    "store.url": (store_file, "sqlite+aiosqlite:///other.db"),
+    "audit.key": (subject, "env:OTHER_KEY"),
+    "audit.key_id": (subject, "k2"),
+    "audit.write_s": (write_s, "0.2"),
+    "audit.batch": (batch, "1"),
+    "audit.entry_bytes": (entry_bytes, "2048"),
+    "audit.min_free": (min_free, str(2**62)),
+    "auth.token_bytes": (any_token, "100"),
+    "auth.leeway_s": (leeway_s, "1"),
+    "auth.lifetime_s": (lifetime_s, "1000"),
+    "auth.jwks_fresh_s": (jwks_fresh_s, "100"),
+    "auth.jwks_stale_s": (jwks_stale_s, "1000"),
+    "auth.jwks_refetch_s": (jwks_refetch_s, "5"),
+    "auth.revoked_kids": (any_token, '["k1"]'),
+    "policy.documents": (documents, '["none/*.yaml"]'),
+}
+
+ELSEWHERE = {
+    "http.host": "the server's own",
+    "http.port": "the server's own",
+    "limits.connect_s": "the transport's and the adapters'",
+    "limits.source_s": "the fan-out's",
+    "limits.journey_s": "the fan-out's",
+    "limits.page_bytes": "the adapters'",
+    "limits.source_bytes": "the adapters'",
+    "limits.pages": "the adapters'",
+    "limits.records": "the adapters'",
+    "limits.json_depth": "the adapters'",
+    "limits.csv_field_bytes": "the adapters'",
+    "limits.per_source": "the fan-out's",
+    "store.password": "turned below, on a server's URL",
+}
+
+
+def variable(knob):
+    return "THROUGHLINE_" + knob.upper().replace(".", "__")
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+async def test_a_knob_that_is_turned_changes_what_happens(tmp_path, knob):
+    effect, turned = KNOBS[knob]
+    seen = []
+    for environ in ({}, {variable(knob): turned, "OTHER_KEY": "5a" * 32}):
+        folder = tmp_path / f"turned-{len(environ)}"
+        (folder / "policy").mkdir(parents=True)
+        (folder / "policy" / "one.yaml").touch()
+        seen.append(await effect(settings(folder, **environ)))
+    assert seen[0] != seen[1]
+
+
+@pytest.mark.parametrize("knob", [knob for knob in ELSEWHERE if "password" not in knob])
+def test_a_knob_of_another_floor_reaches_it(tmp_path, knob):
+    section, key = knob.split(".")
+    turned = "0.0.0.0" if key == "host" else "3"  # noqa: S104 - not listened on
+    before = getattr(getattr(settings(tmp_path), section), key)
+    read = settings(tmp_path, **{variable(knob): turned})
+    assert getattr(getattr(read, section), key) != before
+
+
+async def test_the_password_of_a_server_is_a_knob_too(tmp_path):
+    server = "postgresql+asyncpg://me@db/x"
+    text = changed("sqlite+aiosqlite:///throughline.db", server)
+    turned = {"THROUGHLINE_STORE__PASSWORD": "env:DB", "DB": "swordfish"}
+    assert await password(settings(tmp_path, text)) is None
+    assert await password(settings(tmp_path, text, **turned)) == "swordfish"
+
+
+def test_every_knob_is_turned_here_or_named_with_whose_it_is():
+    every = {
+        f"{section}.{key}"
+        for section, field in Settings.model_fields.items()
+        for key in getattr(field.annotation, "model_fields", {})
+    }
+    assert every == set(KNOBS) | set(ELSEWHERE)
