@@ -37,6 +37,7 @@ def routes() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect would repeat the address
     )
     for each in (journeys, registry, health):
         app.include_router(each.router, tags=["throughline"])

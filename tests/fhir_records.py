@@ -28,7 +28,7 @@ def resources(events: Sequence[Event]) -> list[Record]:
     for event in events:
         subject = event.subject or frozenset()
         if subject not in patients:
-            patients[subject] = _patient(f"p-{len(patients)}", subject)
+            patients[subject] = _patient(len(patients), subject)
         records.append(_resource(event, patients[subject]["id"]))
     return [*patients.values(), *records]
 
@@ -38,11 +38,14 @@ def record_id(event: Event) -> str:
     return f"{_TYPES[event.kind][0]}/{event.record_id}"
 
 
-def _patient(own: str, subject: frozenset[Identifier]) -> Record:
+def _patient(nth: int, subject: frozenset[Identifier]) -> Record:
     named = sorted(subject, key=lambda i: (i.system, i.value))
     return {
         "resourceType": "Patient",
-        "id": own,
+        "id": f"p-{nth}",
+        # No two people here were born on one day, so that Patients can be told apart
+        # who have no number.
+        "birthDate": f"{1930 + nth}-06-15",
         "identifier": [{"system": i.system, "value": i.value} for i in named],
     }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
+from adapters import nhs_number
 from adapters.contract import (
     Adapter,
     Answer,
@@ -14,7 +15,6 @@ from adapters.contract import (
     Person,
     Profile,
 )
-from adapters import nhs_number
 from adapters.memory import MemoryAdapter
 from adapters.moment import read_iso
 from adapters.vocabulary import CATEGORIES
@@ -64,7 +64,7 @@ def subject(of: Identifiers) -> frozenset[Identifier]:
     return of.every
 
 
-def event(  # noqa: PLR0913 - an event has many sides, each test names its own
+def event(
     record_id: str,
     start: str | None = "2026-01-05T10:00:00+00:00",
     *,

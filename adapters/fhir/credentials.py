@@ -3,19 +3,17 @@
 import base64
 from collections.abc import Callable
 
-from adapters.fhir.settings import Basic, Bearer
+from adapters.fhir.settings import AuthSettings
 
 
 def authorisation(
-    auth: Bearer | Basic | None, secret: Callable[[str], str]
+    auth: AuthSettings | None, secret: Callable[[str], str]
 ) -> dict[str, str]:
     """The header, with the secrets as they are now: they may have been renewed."""
-    match auth:
-        case None:
-            return {}
-        case Bearer():
-            return {"Authorization": f"Bearer {secret(auth.token).strip()}"}
-        case Basic():
-            pair = f"{secret(auth.username).strip()}:{secret(auth.password).strip()}"
-            coded = base64.b64encode(pair.encode()).decode()
-            return {"Authorization": f"Basic {coded}"}
+    if auth is None:
+        return {}
+    if auth.token is not None:
+        return {"Authorization": f"Bearer {secret(auth.token).strip()}"}
+    given = (auth.username or "", auth.password or "")
+    pair = ":".join(secret(reference).strip() for reference in given)
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}

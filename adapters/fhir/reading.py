@@ -172,15 +172,15 @@ def _plain(body: bytes) -> bytes:
 
 def _opened(page: bytes) -> Bundle:
     try:
-        typed = type_of(page)
-        if typed == "Bundle":
+        if type_of(page) == "Bundle":
             return _BUNDLE.decode(page)
-        bare = Bundle(entry=(Entry(resource=msgspec.Raw(page)),))
+        # A page is read to its end, whatever it turns out to be.
+        typed = _TYPED.decode(page).resource_type
     except BROKEN:
         raise _unreadable("is not JSON that can be read as FHIR") from None
     if typed is None:
         raise _unreadable("is JSON but not FHIR: it names no resource type")
-    return bare
+    return Bundle(entry=(Entry(resource=msgspec.Raw(page)),))
 
 
 def type_of(raw: bytes | msgspec.Raw) -> str | None:
@@ -277,6 +277,8 @@ class _Pass:
         _, doubt = self._index.add_patient(patient, entry.full_url)
         if doubt:
             self._reading.caveats.append(doubt)
+        if patient.modifier_extension or patient.implicit_rules:
+            self._reading.caveats.append("modifier_not_understood")
         if is_match:
             self._reading.persons.append(patient)
         else:

@@ -63,17 +63,18 @@ def identified(
 ) -> tuple[frozenset[Identifier], int]:
     """The usable identifiers, and how many NHS numbers among them are invalid.
 
-    A superseded number (`use` old) identifies nobody any more.
+    A superseded NHS number (`use` old) identifies nobody any more; a hospital's own
+    old number still leads to the record it was merged into.
     """
     usable: set[Identifier] = set()
     invalid = 0
     for one in given:
-        if not one.system or not one.value or one.use == "old":
-            continue
-        if one.value in placeholders:
+        if not one.system or not one.value or one.value in placeholders:
             continue
         if one.system not in nhs_number.SYSTEMS:
             usable.add(Identifier(one.system, one.value))
+            continue
+        if one.use == "old":
             continue
         digits = nhs_number.normalise(one.value)
         if digits is None:

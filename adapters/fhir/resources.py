@@ -12,6 +12,7 @@ from adapters.fhir.elements import (
     Address,
     Concept,
     Dosage,
+    Element,
     Extension,
     Identification,
     Name,
@@ -28,11 +29,6 @@ Concepts = tuple[Concept, ...]
 References = tuple[Reference, ...]
 
 
-class PatientLink(msgspec.Struct, frozen=True, gc=False):
-    other: Reference | None = None
-    type: str | None = None
-
-
 class Patient(Resource, frozen=True, gc=False, kw_only=True):
     identifier: tuple[Identification, ...] | None = None
     name: tuple[Name, ...] | None = None
@@ -43,7 +39,7 @@ class Patient(Resource, frozen=True, gc=False, kw_only=True):
     animal: msgspec.Raw = NOTHING  # STU3
 
 
-class Stay(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Stay(Element, frozen=True, gc=False):
     """Encounter.hospitalization, or R5's admission."""
 
     destination: Reference | None = None
@@ -64,7 +60,7 @@ class Encounter(Resource, frozen=True, gc=False, kw_only=True):
     reason: msgspec.Raw = NOTHING  # STU3
 
 
-class AppointmentParticipant(msgspec.Struct, frozen=True, gc=False):
+class AppointmentParticipant(Element, frozen=True, gc=False):
     actor: Reference | None = None
     status: str | None = None
 
@@ -149,7 +145,7 @@ class Flag(Resource, frozen=True, gc=False, kw_only=True):
     period: Period | None = None
 
 
-class Reaction(msgspec.Struct, frozen=True, gc=False):
+class Reaction(Element, frozen=True, gc=False):
     manifestation: Concepts | None = None
     severity: str | None = None
 
@@ -216,7 +212,7 @@ class MedicationAdministration(Prescribed, frozen=True, gc=False, kw_only=True):
     not_given: bool | None = None  # STU3
 
 
-class Dose(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Dose(Element, frozen=True, gc=False):
     dose_number_positive_int: int | None = None
     dose_number_string: str | None = None
 
@@ -237,7 +233,7 @@ class Immunization(Resource, frozen=True, gc=False, kw_only=True):
     not_given: bool | None = None  # STU3
 
 
-class Measured(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+class Measured(Element, frozen=True, gc=False, kw_only=True):
     """The value[x] and its reasons, in Observation and in its components."""
 
     code: Concept | None = None
@@ -257,7 +253,7 @@ class Measured(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=Tr
     interpretation: Concepts | Concept | None = None
 
 
-class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
+class ReferenceRange(Element, frozen=True, gc=False):
     low: Quantity | None = None
     high: Quantity | None = None
     text: str | None = None
@@ -307,16 +303,16 @@ class DiagnosticReport(Resource, frozen=True, gc=False, kw_only=True):
     coded_diagnosis: msgspec.Raw = NOTHING  # STU3
 
 
-class DocumentContext(msgspec.Struct, frozen=True, gc=False):
+class DocumentContext(Element, frozen=True, gc=False):
     period: Period | None = None
 
 
-class Attachment(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Attachment(Element, frozen=True, gc=False):
     content_type: str | None = None
     title: str | None = None
 
 
-class Content(msgspec.Struct, frozen=True, gc=False):
+class Content(Element, frozen=True, gc=False):
     attachment: Attachment | None = None
 
 

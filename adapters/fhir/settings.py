@@ -1,19 +1,28 @@
 """The source file of a FHIR server, checked as a whole before it is ever asked."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from adapters import nhs_number
 from adapters.fhir.references import ODS_SYSTEMS
 from adapters.fhir.tables import TYPES
 from adapters.source_file import Settings, read
 
-# A reference to where a secret is, never the secret.
-SecretReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_]\w*|file:.+)$")]
+
+def _is_reference(given: str) -> str:
+    if re.fullmatch(r"env:[A-Za-z_]\w*|file:.+", given) is None:
+        message = 'is no reference to a secret. Write "env:NAME" or "file:/path"'
+        raise ValueError(message)
+    return given
+
+
+# Where a secret is, never the secret.
+SecretReference = Annotated[str, AfterValidator(_is_reference)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -28,19 +37,28 @@ class IdentifierSettings(Settings):
     placeholders: tuple[Text, ...] = ()
 
 
-class Bearer(Settings):
-    kind: Literal["bearer"]
-    token: SecretReference
+class AuthSettings(Settings):
+    """A bearer token, or a name and password; each by reference."""
 
+    kind: Literal["bearer", "basic"]
+    token: SecretReference | None = None
+    username: SecretReference | None = None
+    password: SecretReference | None = None
 
-class Basic(Settings):
-    kind: Literal["basic"]
-    username: SecretReference
-    password: SecretReference
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        needed = ("token",) if self.kind == "bearer" else ("username", "password")
+        others = {"token", "username", "password"} - set(needed)
+        if any(getattr(self, name) is None for name in needed) or any(
+            getattr(self, name) is not None for name in others
+        ):
+            message = f"of kind {self.kind} needs {' and '.join(needed)}, and no more"
+            raise ValueError(message)
+        return self
 
 
 class FhirSettings(Settings):
-    """See `docs`: every key but kind and base_url has a default."""
+    """Every key but kind and base_url has a default."""
 
     kind: Literal["fhir"]
     base_url: Text
@@ -48,7 +66,7 @@ class FhirSettings(Settings):
     types: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(TYPES)
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
     search: Literal["post", "post-only"] = "post"
-    auth: Annotated[Bearer | Basic, Field(discriminator="kind")] | None = None
+    auth: AuthSettings | None = None
     zone: str = "Europe/London"
     ods_systems: Annotated[tuple[Text, ...], Field(min_length=1)] = tuple(
         sorted(ODS_SYSTEMS)

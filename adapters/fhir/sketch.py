@@ -44,6 +44,9 @@ class Sketch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     kind_code: str | None = None
     detail: tuple[Detail, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Sketch({self.kind})"
+
 
 # One Detail serves every record with the same status word.
 _STATUS_WORDS: Final[dict[str, dict[str, tuple[str, Detail]]]] = {
@@ -111,8 +114,8 @@ def from_range(element: str, given: Range | None) -> tuple[Detail, ...]:
         value = f"at least {low}"
     else:
         value = f"at most {high}" if low is None else f"{low} to {high}"
-    either = given.low or given.high
-    unit = either.unit or either.code if either else None
+    units = (q.unit or q.code for q in (given.low, given.high) if q)
+    unit = next((one for one in units if one), None)
     return (Detail(element=element, value=value, unit=unit),)
 
 

@@ -30,11 +30,14 @@ class Column:
     name: str
     index: int
     absent: frozenset[str]
+    longest: int  # of the words for absent: most cells are longer, and soon passed
 
     def text(self, row: Row) -> str | None:
         """The cell without outer space, None if it is absent."""
         cell = row[self.index].strip()
-        return None if not cell or cell.casefold() in self.absent else cell
+        if len(cell) > self.longest:
+            return cell
+        return None if cell.casefold() in self.absent else cell
 
     def is_sentinel(self, row: Row) -> bool:
         """Whether the source wrote a word for absent, rather than nothing."""
@@ -158,8 +161,13 @@ class Layout:
     zone: tzinfo
 
     def column(self, name: str, absent: Sequence[str] = ()) -> Column:
+        words = nothing(self.absent, absent)
         return Column(
-            name=name, index=self.places[name], absent=nothing(self.absent, absent)
+            name=name,
+            index=self.places[name],
+            absent=words,
+            # Folding may lengthen a cell threefold, so it may shorten as much.
+            longest=3 * max(map(len, words)),
         )
 
     def time(self, spec: Time) -> TimeCell:

@@ -62,7 +62,7 @@ class Database:
     async def read(
         self, work: Callable[[AsyncConnection], Awaitable[Result]]
     ) -> Result:
-        """What `work` reads by a connection; a caller who leaves stops the statement."""
+        """What `work` reads; a caller who leaves stops the statement."""
         if not self.is_sqlite:
             async with self.engine.connect() as connection:
                 return await work(connection)  # its driver cancels at the server

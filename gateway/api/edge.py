@@ -33,11 +33,15 @@ _ONCE: Final = frozenset(
         "prefer",
         "throughline-purpose",
         "traceparent",
+        "transfer-encoding",
         "x-correlation-id",
         "x-request-id",
     }
 )
 _CACHEABLE: Final = ("/openapi.json", "/docs", "/static/", "/.well-known/jwks.json")
+_UUID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
+)
 _CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 _log = structlog.get_logger("throughline.edge")
@@ -93,10 +97,8 @@ class EdgeMiddleware:
                 raise ConnectionAbortedError(message) from None
 
     def _request_id(self, headers: Headers) -> str:
-        try:
-            return str(uuid.UUID(headers.get("x-request-id", "")))
-        except ValueError:
-            return str(self._new_id())
+        given = headers.get("x-request-id", "")
+        return given if _UUID.fullmatch(given) else str(self._new_id())
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The whole body; None if the caller hung up.

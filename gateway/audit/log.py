@@ -1,12 +1,11 @@
 """The log in the store: a batch is one transaction, and extends a verified head."""
 
-import shutil
 import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import asyncpg
+from alembic.util import CommandError
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.audit.chain import START, Entry, extend
 from gateway.problems import RequestError
 from gateway.settings import Audit
-from gateway.store.database import Database
+from gateway.store.database import Database, Identity
 from gateway.store.tables import AuditHead, AuditRecord
 
 _RECORDS: Final = AuditRecord.__table__  # type: ignore[attr-defined]  # SQLModel adds it, unseen by mypy
@@ -26,13 +25,12 @@ _HEAD: Final = (
 # What a store can raise. The drivers' own come through while connecting.
 _FAILURES: Final = (
     SQLAlchemyError,
+    CommandError,  # tables of a later version than this
     OSError,
     sqlite3.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
 )
-
-_File: TypeAlias = tuple[int, int]  # device and inode
 
 
 class AuditUnavailable(RequestError):
@@ -49,7 +47,7 @@ class Log:
     def __init__(self, database: Database, settings: Audit) -> None:
         self._database = database
         self._settings = settings
-        self._file: _File | None = None
+        self._identity: Identity | None = None
         self._highest = 0
         self._sound = False
 
@@ -60,7 +58,7 @@ class Log:
         """
         try:
             await self._database.migrate()
-            self._file = _identity(self._database.file)
+            self._identity = self._database.identity()
             async with self._database.engine.begin() as connection:
                 head = await _verified_head(connection)
         except _FAILURES:
@@ -94,12 +92,9 @@ class Log:
 
     def _check_place(self) -> None:
         """The file is still the one we opened, and its disk has room to spare."""
-        file = self._database.file
-        if file is None:
-            return
-        if _identity(file) != self._file:
+        if self._database.identity() != self._identity:
             raise AuditUnavailable("moved")
-        if shutil.disk_usage(file.parent).free < self._settings.min_free:
+        if self._database.free_bytes() < self._settings.min_free:
             raise AuditUnavailable("no-space")
 
     async def _transaction(self, texts: Sequence[bytes]) -> list[Entry]:
@@ -168,10 +163,3 @@ def _rows(entries: Sequence[Entry], texts: Sequence[bytes]) -> list[dict[str, ob
         {"n": entry.n, "record": text.decode("utf-8"), "chain": entry.chain}
         for entry, text in zip(entries, texts, strict=True)
     ]
-
-
-def _identity(file: Path | None) -> _File | None:
-    if file is None:
-        return None
-    found = file.stat()
-    return found.st_dev, found.st_ino

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from adapters.contract import Answer, Identifiers, Query
+from adapters.contract import Answer, Identifier, Identifiers, Query
 from adapters.errors import AdapterError, Unavailable
 from gateway.clock import Clock
 from gateway.journey import identity, seal
@@ -19,6 +19,9 @@ from gateway.sources import Source
 # A second round is only worth starting with this long left.
 SECOND_ROUND_S: Final = 0.5
 RETRY_PAUSE_S: Final = 0.1
+# A wait ends a little late; without room for that a silent source would leave just
+# less than a second round needs.
+_LATE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class _Case:
     errand: Errand
     first: asyncio.Task[Reply] | None = None
     again: asyncio.Task[Reply] | None = None
+    asked: frozenset[Identifier] = frozenset()
     out_of_time: bool = field(default=False)
 
     def answers(self) -> list[Answer]:
@@ -77,6 +81,25 @@ class _Case:
         done = [t for t in (self.first, self.again) if t is not None and t.done()]
         said = [task.result().said for task in done]
         return [each for each in said if isinstance(each, Answer)]
+
+    def fresh(self, known: frozenset[Identifier]) -> frozenset[Identifier]:
+        """Those of the known identifiers that it could still usefully be asked by."""
+        source, answers = self.errand.source, self.answers()
+        if not isinstance(self.errand.query, Query):
+            return frozenset()
+        if self.first is not None and not answers:
+            return frozenset()  # still busy or failed: once is enough
+        taught = frozenset(
+            each
+            for answer in answers
+            if source.adapter.profile.whole_person and answer.person is not None
+            for each in answer.person.identifiers
+        )
+        return frozenset(
+            each
+            for each in known - taught - self.asked
+            if each.system in source.identifier_systems
+        )
 
 
 async def ask_all(
@@ -92,9 +115,11 @@ async def ask_all(
             query = case.errand.query
             if isinstance(query, Query) and _askable(case.errand.source, person):
                 case.first = _start(case, query, means)
+                case.asked = person.every
         await _settle(cases, means.left() - _reserve(means))
         _ask_again(cases, person, means)
         await _settle(cases, None)
+        _note_unasked(cases, person)
     finally:
         for case in cases:
             for task in (case.first, case.again):
@@ -106,7 +131,7 @@ async def ask_all(
 
 def _reserve(means: Means) -> float:
     """What the first round leaves for the second while a source is silent."""
-    return max(SECOND_ROUND_S, min(1.0, means.left() * 0.3))
+    return max(SECOND_ROUND_S + _LATE_S, min(1.0, means.left() * 0.3))
 
 
 def _askable(source: Source, person: Identifiers) -> bool:
@@ -120,7 +145,9 @@ async def _settle(cases: Iterable[_Case], wait_s: float | None) -> None:
         await asyncio.wait(tasks, timeout=None if wait_s is None else max(wait_s, 0))
 
 
-def _known(cases: Iterable[_Case], person: Identifiers) -> identity.Known:
+def _known(cases: Sequence[_Case], person: Identifiers) -> identity.Known:
+    if person.nhs_number is None and any(map(_is_shared_at, cases)):
+        return identity.ambiguous(person)
     subjects = []
     keys = set()
     for case in cases:
@@ -136,31 +163,35 @@ def _known(cases: Iterable[_Case], person: Identifiers) -> identity.Known:
     )
 
 
-def _ask_again(cases: Iterable[_Case], person: Identifiers, means: Means) -> None:
+def _is_shared_at(case: _Case) -> bool:
+    """Whether a source said that several people share what was asked by."""
+    if case.first is None or not case.first.done():
+        return False
+    said = case.first.result().said
+    return isinstance(said, Answer) and any(
+        caveat.code == "shared_identifier" for caveat in said.caveats
+    )
+
+
+def _ask_again(cases: Sequence[_Case], person: Identifiers, means: Means) -> None:
     """Start the second round: identifiers that answers taught, where they help."""
-    cases = list(cases)
     learned = _known(cases, person).identifiers.every - person.every
     for case in cases:
-        query, source = case.errand.query, case.errand.source
-        if not isinstance(query, Query) or not learned:
-            continue
-        answers = case.answers()
-        if case.first is not None and not answers:
-            continue  # still busy or failed: once is enough
-        taught = frozenset(
-            each
-            for answer in answers
-            if source.adapter.profile.whole_person and answer.person is not None
-            for each in answer.person.identifiers
-        )
-        fresh = frozenset(
-            e for e in learned - taught if e.system in source.identifier_systems
-        )
-        if fresh and means.left() < SECOND_ROUND_S:
-            case.out_of_time = True
-        elif fresh:
+        query, fresh = case.errand.query, case.fresh(learned)
+        if isinstance(query, Query) and fresh and means.left() >= SECOND_ROUND_S:
             narrowed = replace(query, person=identity.only(fresh))
             case.again = _start(case, narrowed, means)
+            case.asked |= fresh
+
+
+def _note_unasked(cases: Sequence[_Case], person: Identifiers) -> None:
+    """Mark who was never asked by what is known now: learned late, or no time left.
+
+    Without the mark a source would seem to have told all it holds.
+    """
+    learned = _known(cases, person).identifiers.every - person.every
+    for case in cases:
+        case.out_of_time = bool(case.fresh(learned))
 
 
 def _start(case: _Case, query: Query, means: Means) -> asyncio.Task[Reply]:
@@ -169,13 +200,13 @@ def _start(case: _Case, query: Query, means: Means) -> asyncio.Task[Reply]:
 
 async def _call(source: Source, query: Query, means: Means) -> Reply:
     began = means.clock.monotonic()
-    bound = max(0.0, min(means.source_s, means.left()))
+    until = began + max(0.0, min(means.source_s, means.left()))
     in_lane = False
     said: Answer | Failure | NotAsked
     try:
-        async with asyncio.timeout(bound), means.lanes.of(source):
+        async with asyncio.timeout(until - began), means.lanes.of(source):
             in_lane = True
-            said = await _patiently(source, query, means)
+            said = seal.sound(await _patiently(source, query, means, until=until))
     except TimeoutError:
         said = (
             Failure(state="timeout", reason="deadline", domain="source")
@@ -190,13 +221,15 @@ async def _call(source: Source, query: Query, means: Means) -> Reply:
     return Reply(said, means.clock.now(), took)
 
 
-async def _patiently(source: Source, query: Query, means: Means) -> Answer:
+async def _patiently(
+    source: Source, query: Query, means: Means, *, until: float
+) -> Answer:
     """Ask, and once more if the source was only unavailable and time allows."""
     try:
         return await source.adapter.ask(query)
     except Unavailable as error:
         pause = max(RETRY_PAUSE_S, error.retry_after_s or 0)
-        if means.left() < pause + SECOND_ROUND_S:
+        if until - means.clock.monotonic() < pause + SECOND_ROUND_S:
             raise
         await asyncio.sleep(pause)
     return await source.adapter.ask(query)
@@ -219,12 +252,16 @@ def _asked(case: _Case, known: identity.Known) -> Asked:
     if not replies:
         reason = "no_time" if case.out_of_time else "no_hint"
         return Asked(
-            source=source, outcome=NotAsked(reason=reason), categories=query.categories
+            source=source,
+            outcome=NotAsked(reason=reason),
+            categories=query.categories,
+            since=query.since,
         )
     outcome: Outcome = seal.sealed(source, replies, known, out_of_time=case.out_of_time)
     return Asked(
         source=source,
         outcome=outcome,
         categories=query.categories,
+        since=query.since,
         took_ms=sum(reply.took_ms for reply in replies),
     )

@@ -28,6 +28,9 @@ from gateway.journey.released import ReleasedSource
 
 ANSWERED: Final = frozenset({"ok", "ok_empty", "unknown_person"})
 _DEFAULT_RETRY_S: Final = 5
+# What may be said where nothing may be said of the person: how the source is, and
+# that we could not ask it again. Without the latter it would seem to have told all.
+_OF_NOBODY: Final = OF_SOURCE | {"second_round_failed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ def standing(source: ReleasedSource, now: datetime) -> Standing:
 
 def _answered(source: ReleasedSource, answered: Answered, now: datetime) -> Standing:
     shared = any(caveat.code == "shared_identifier" for caveat in answered.caveats)
-    mismatch = answered.mismatched or (shared and not source.entries)
+    mismatch = answered.mismatched or (shared and not answered.known)
     if mismatch and not source.silent:
         return Standing(state="withheld", reason="identity_mismatch", domain="source")
     if (now - answered.as_of).total_seconds() > source.asked.source.fresh_s:
@@ -97,8 +100,8 @@ def account(
         level=_level([stood for _, stood in inside], gaps),
         asked=sum(stood.state not in {"denied", "not_asked"} for _, stood in inside),
         answered=sum(stood.answered for _, stood in inside),
-        complete_for=sorted(_complete_for(inside)),
-        statement=_statement(inside),
+        complete_for=sorted(_complete_for(inside, window)),
+        statement=_statement(inside, window),
         sources=[_report(source, stood, now) for source, stood in both],
         gaps=gaps,
         policy_note=note,
@@ -120,15 +123,15 @@ def _gaps(source: ReleasedSource, stood: Standing, window: Window) -> list[Gap]:
     found: list[tuple[frozenset[str], str]] = []
     if denied:
         found.append((denied, sentences.denied(registered, denied)))
-    if stood.state == "withheld" and stood.reason == "policy":
+    if source.withheld:
         held_back = source.withheld_categories or asked
-        found.append((held_back, sentences.gap(registered, stood.state, stood.reason)))
-    elif stood.state not in ANSWERED and stood.state != "denied":
+        found.append((held_back, sentences.gap(registered, "withheld", "policy")))
+    if not stood.answered and stood.state != "denied":
         found.append((asked, sentences.gap(registered, stood.state, stood.reason)))
-    cut = [c.code for c in caveats(source) if c.code in INCOMPLETE]
+    cut = _cut_short(source)
     if cut:
         found.append((asked, sentences.cut_short(registered, cut)))
-    return [
+    gaps = [
         Gap(
             source=registered.id,
             categories=sorted(categories),
@@ -138,10 +141,40 @@ def _gaps(source: ReleasedSource, stood: Standing, window: Window) -> list[Gap]:
         )
         for categories, meaning in found
     ]
+    return gaps + _too_old(source, window)
+
+
+def _too_old(source: ReleasedSource, window: Window) -> list[Gap]:
+    """The part of the window before the first day that policy let us ask for."""
+    first = narrowed_to(source, window)
+    if first is None:
+        return []
+    # ISO days sort as days do.
+    until = min(first, window.until) if window.until else first
+    return [
+        Gap(
+            source=source.asked.source.id,
+            categories=sorted(source.asked.categories),
+            since=window.since,
+            until=until,
+            meaning=sentences.too_old(source.asked.source, first),
+        )
+    ]
+
+
+def narrowed_to(source: ReleasedSource, window: Window) -> str | None:
+    """The first day a source was asked for, where that is later than the window's."""
+    first = source.asked.since.isoformat() if source.asked.since else None
+    return None if first == window.since else first
+
+
+def _cut_short(source: ReleasedSource) -> list[str]:
+    """The codes with which an answer says that it is a part."""
+    return [caveat.code for caveat in caveats(source) if caveat.code in INCOMPLETE]
 
 
 def _complete_for(
-    inside: Sequence[tuple[ReleasedSource, Standing]],
+    inside: Sequence[tuple[ReleasedSource, Standing]], window: Window
 ) -> frozenset[str]:
     """Categories that every source holding them was asked for and told in full."""
     in_question: set[str] = set()
@@ -149,18 +182,17 @@ def _complete_for(
     for source, stood in inside:
         cells = frozenset(source.plan.decisions) & _held(source)
         in_question |= cells
-        whole = stood.state in ANSWERED and not any(
-            caveat.code in INCOMPLETE for caveat in caveats(source)
-        )
-        if stood.state == "withheld" and stood.reason == "policy":
-            lacking |= source.withheld_categories or cells
-        elif not whole:
-            lacking |= cells
         lacking |= source.plan.denied
+        if source.withheld:
+            lacking |= source.withheld_categories or cells
+        if not stood.answered or _cut_short(source) or narrowed_to(source, window):
+            lacking |= cells
     return frozenset(in_question - lacking)
 
 
-def _statement(inside: Sequence[tuple[ReleasedSource, Standing]]) -> str:
+def _statement(
+    inside: Sequence[tuple[ReleasedSource, Standing]], window: Window
+) -> str:
     """One short paragraph: how many answered, who failed, who was refused."""
     return sentences.statement(
         [
@@ -171,6 +203,8 @@ def _statement(inside: Sequence[tuple[ReleasedSource, Standing]]) -> str:
                 answered=stood.answered,
                 denied=source.plan.denied,
                 caveats=caveats(source),
+                asked_since=narrowed_to(source, window),
+                withheld=source.withheld > 0,
             )
             for source, stood in inside
         ]
@@ -225,7 +259,7 @@ def caveats(source: ReleasedSource) -> tuple[Caveat, ...]:
     if not isinstance(outcome, Answered):
         return ()
     if source.silent or not outcome.known:
-        return tuple(c for c in outcome.caveats if c.code in OF_SOURCE)
+        return tuple(c for c in outcome.caveats if c.code in _OF_NOBODY)
     return outcome.caveats
 
 

@@ -33,16 +33,16 @@ def discrepancies(
         )
     if known.disputed:
         found.append(_disputed(released, known))
-    births = {
-        each.person.birth_date.text: each.asked.source.id
+    births = [
+        (each.person.birth_date.text, each.asked.source.id)
         for each in released
         if each.person and each.person.birth_date
-    }
-    if _differ(births):
+    ]
+    if _differ({text for text, _ in births}):
         found.append(
             Discrepancy(
                 code="birth_dates_differ",
-                sources=sorted(births.values()),
+                sources=sorted(source for _, source in births),
                 events=[],
                 meaning="Sources hold different dates of birth for this person.",
             )
@@ -50,7 +50,7 @@ def discrepancies(
     return found
 
 
-def _differ(births: dict[str, str]) -> bool:
+def _differ(births: set[str]) -> bool:
     """Whether two texts contradict each other: neither begins with the other."""
     texts = sorted(births)
     return any(not later.startswith(earlier) for earlier, later in pairwise(texts))
@@ -60,9 +60,17 @@ def _disputed(released: Sequence[ReleasedSource], known: Known) -> Discrepancy:
     sources = [
         each.asked.source.id
         for each in released
-        if isinstance(each.outcome, Answered) and not each.silent
+        if isinstance(each.outcome, Answered) and each.outcome.known and not each.silent
     ]
     whose = "NHS numbers" if nhs_number.SYSTEM in known.disputed else "identifiers"
+    if known.split:
+        return Discrepancy(
+            code="identifiers_disagree",
+            sources=sources,
+            events=[],
+            meaning="The identifier asked by reaches more than one person; nothing "
+            "found by it is shown.",
+        )
     return Discrepancy(
         code="identifiers_disagree",
         sources=sources,

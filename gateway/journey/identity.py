@@ -4,7 +4,7 @@ An NHS number decides first; then the identifiers asked by; then those that
 sources which answered taught us. Numbers that differ never merge.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -87,9 +87,7 @@ def learn(
     }
     number = taught.pop(nhs_number.SYSTEM, None)
     candidates = frozenset(taught.values())
-    settled = {each.system: each for each in asked.every | candidates}
-    if number is not None:
-        settled[number.system] = number
+    settled = asked.every | candidates | ({number} if number else frozenset())
     astray = _astray(candidates, told, telling | _systems(asked.every), settled=settled)
     return Known(
         asked=asked,
@@ -119,11 +117,11 @@ def _astray(
     told: Iterable[Subject],
     telling: frozenset[str],
     *,
-    settled: Mapping[str, Identifier],
+    settled: frozenset[Identifier],
 ) -> frozenset[Identifier]:
     """The candidates that lead to somebody else: placeholders, or given out twice.
 
-    `settled` is the person's own value by system. Where a telling system has none,
+    `settled` are the person's own. Where they name none in a telling system,
     candidates that lead to several values there lead to several people.
     """
     reached: dict[str, dict[Identifier, set[Identifier]]] = {}
@@ -135,12 +133,12 @@ def _astray(
                     there.setdefault(each, set()).add(other)
     astray: set[Identifier] = set()
     for system, leads in reached.items():
-        right = settled.get(system)
-        allowed = {right} if right else set.union(*leads.values())
-        if len(allowed) > 1:
+        own = {each for each in settled if each.system == system}
+        people = set.union(*leads.values())
+        if not own and len(people) > 1:
             astray |= leads.keys()
-        else:
-            astray |= {each for each, people in leads.items() if people != allowed}
+        elif own:
+            astray |= {each for each, there in leads.items() if not there <= own}
     return frozenset(astray)
 
 

@@ -4,7 +4,7 @@ A failed source is a value. Whoever reads outcomes matches all four.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -101,4 +101,5 @@ class Asked:
     source: Source
     outcome: Outcome
     categories: frozenset[str]  # asked of it
+    since: date | None = None  # the start of the window it was asked for
     took_ms: int | None = None

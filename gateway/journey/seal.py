@@ -1,10 +1,12 @@
 """A source's replies, checked for the right person, joined and sealed."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from adapters.contract import Answer, Caveat, Event, Person
-from adapters.vocabulary import ABOVE_SECTOR, category_of
+from adapters.vocabulary import ABOVE_SECTOR, KINDS, category_of
 from gateway.journey import identity
 from gateway.journey.outcome import Answered, Entry, Failure, Header, NotAsked, Reply
 from gateway.sources import Source
@@ -12,6 +14,26 @@ from policies.release import Sealed
 from policies.vocabulary import SECTOR_LABELS
 
 _NOBODY: Final = Person()
+
+
+def sound(answer: Answer) -> Answer:
+    """The answer, if the rest of the gateway can read it.
+
+    ValueError where it breaks the contract: a kind outside the list or a time
+    without a zone. One adapter's defect must not fail the journey of all.
+    """
+    moments = [
+        moment
+        for event in answer.events
+        for moment in (event.start, event.end, event.recorded)
+        if moment is not None
+    ]
+    stamps = [answer.as_of, *(flag.as_of for flag in answer.flags)]
+    if any(at.tzinfo is None for at in (*stamps, *(each.at for each in moments))):
+        raise ValueError("an adapter gave a time without a zone")
+    if any(event.kind not in KINDS for event in answer.events):
+        raise ValueError("an adapter gave a kind outside the vocabulary")
+    return answer
 
 
 def sealed(
@@ -31,7 +53,7 @@ def sealed(
     if not answers:
         return missed[0]
     entries, mismatched = _theirs(source, answers, known)
-    flags = {f.flag: (f.present, f.as_of) for answer in answers for f in answer.flags}
+    flags = _flags(answers, known)
     header = Header(person=_person(answers, known), labels=_sector_label(source))
     extra = [Caveat("second_round_failed")] if missed or out_of_time else []
     return Answered(
@@ -47,29 +69,70 @@ def sealed(
 
 
 def _theirs(
-    source: Source, answers: Iterable[Answer], known: identity.Known
+    source: Source, answers: Sequence[Answer], known: identity.Known
 ) -> tuple[tuple[Entry, ...], int]:
     """The records that are the person's, once each, and how many were not."""
-    mine: dict[Event, identity.Link] = {}
+    mine: list[tuple[Event, identity.Link]] = []
     strangers = 0
-    for answer in answers:
-        header = answer.person.identifiers if answer.person else frozenset()
-        wrong_header = identity.names_another(known, header)
-        for event in answer.events:
+    for place, answer in enumerate(answers):
+        wrong_header = _is_anothers(answer, known)
+        for event in _not_told(answer.events, answers[:place]):
             link = None if wrong_header else identity.link(known, event.subject)
             if link is None:
                 strangers += 1
             else:
-                # Equal in every field: the same record, told in both rounds.
-                mine.setdefault(event, link)
+                mine.append((event, link))
         strangers += wrong_header and not answer.events
     if strangers:
         # With a stranger in the answer, a record that names nobody may be theirs.
-        unnamed = [event for event in mine if event.subject is None]
-        strangers += len(unnamed)
-        for event in unnamed:
-            del mine[event]
-    return tuple(_entry(source, e, link) for e, link in mine.items()), strangers
+        named = [each for each in mine if each[0].subject]
+        strangers += len(mine) - len(named)
+        mine = named
+    return tuple(_entry(source, event, link) for event, link in mine), strangers
+
+
+def _not_told(events: Sequence[Event], before: Sequence[Answer]) -> Sequence[Event]:
+    """The events of one answer that no answer before it told.
+
+    Equal in every field is the same record told in both rounds. Twice within one
+    answer is two: nothing is ever merged within a source.
+    """
+    if not before:
+        return events
+    told = Counter(event for answer in before for event in answer.events)
+    fresh = []
+    for event in events:
+        if told[event] > 0:
+            told[event] -= 1
+        else:
+            fresh.append(event)
+    return fresh
+
+
+def _is_anothers(answer: Answer, known: identity.Known) -> bool:
+    header = answer.person.identifiers if answer.person else frozenset()
+    return identity.names_another(known, header)
+
+
+def _flags(
+    answers: Iterable[Answer], known: identity.Known
+) -> dict[str, tuple[bool, datetime]]:
+    """What the source states of the person: the stricter where its answers differ.
+
+    An answer about somebody else can set a flag and never clear one.
+    """
+    flags: dict[str, tuple[bool, datetime]] = {}
+    for answer in answers:
+        anothers = _is_anothers(answer, known)
+        for each in answer.flags:
+            stated = (each.present, each.as_of)
+            before = flags.get(each.flag, stated)
+            if each.present:
+                flags[each.flag] = max(stated, before)
+            elif not anothers:
+                # Of two that say absent the older, which is the sooner stale.
+                flags[each.flag] = before if before[0] else min(stated, before)
+    return flags
 
 
 def _entry(source: Source, event: Event, link: identity.Link) -> Entry:
@@ -88,9 +151,8 @@ def _sector_label(source: Source) -> frozenset[str]:
 
 def _person(answers: Iterable[Answer], known: identity.Known) -> Person:
     for answer in answers:
-        person = answer.person
-        if person is not None and not identity.names_another(known, person.identifiers):
-            return person
+        if answer.person is not None and not _is_anothers(answer, known):
+            return answer.person
     return _NOBODY
 
 

@@ -14,13 +14,13 @@ from gateway.sources import Source
 
 _GAPS: Final = {
     "timeout": "{who} did not answer in time; {what} may be missing.",
-    "error": "{who} answered with something that could not be read; {what} may be "
-    "missing.",
+    "error": "{who} gave no answer that could be read; {what} may be missing.",
     "unavailable": "{who} could not be reached; {what} may be missing.",
     "stale": "{who} answered from data older than it promises; anything newer may be "
     "missing.",
-    "withheld identity_mismatch": "{who} answered with records of somebody else; they "
-    "are withheld, and what it holds on this person may be missing.",
+    "withheld identity_mismatch": "{who} answered with records that are, or may be, "
+    "somebody else's; they are withheld, and what it holds on this person may be "
+    "missing.",
     "withheld policy": "Some of what {who} holds is withheld.",
     "not_asked no_hint": "{who} could not be asked: none of the identifiers known is "
     "one it uses; {what} may be missing.",
@@ -29,16 +29,17 @@ _GAPS: Final = {
 }
 _SHORT: Final = {
     "timeout": "did not answer in time",
-    "error": "could not be read",
+    "error": "gave no answer that could be read",
     "unavailable": "could not be reached",
-    "stale": "is older than promised",
-    "withheld identity_mismatch": "answered with records of somebody else",
-    "withheld policy": "has part withheld",
+    "stale": "answered from data older than it promises; anything newer may be missing",
+    "withheld identity_mismatch": "answered with records that are, or may be, somebody "
+    "else's; they are withheld, and it may hold more",
     "not_asked no_hint": "could not be asked by the identifiers known",
     "not_asked no_time": "was not asked for want of time",
     "not_asked overloaded": "was too busy to be asked",
 }
 _FAILED: Final = frozenset(key.split()[0] for key in _SHORT)
+_SAYS_WHAT_IS_MISSING: Final = frozenset({"withheld", "stale"})
 # Worth a sentence of its own: records that are there, or may be, and are not shown.
 _LEFT_OUT: Final = {
     "truncated": "The answer of {who} was cut short.",
@@ -47,6 +48,11 @@ _LEFT_OUT: Final = {
     "undated": "{count} records of {who} have no date and are left out by the window.",
     "continues_into_window": "{count} records of {who} began before the window and go "
     "on into it; they are left out.",
+    "type_failed": "{who} failed to answer for some types of record ({count}).",
+    "outcome_reported": "{who} itself reported a problem with its answer.",
+    "drop_missing": "A delivery that {who} promised is not there.",
+    "second_round_failed": "{who} could not be asked by every identifier known; it may "
+    "hold more.",
     "stale_intake": "A newer delivery of {who} could not be read; the last good one is "
     "used.",
     "unreadable_record": "{count} records of {who} could not be understood.",
@@ -64,6 +70,8 @@ class Told:
     answered: bool
     denied: frozenset[str]
     caveats: tuple[Caveat, ...]
+    asked_since: str | None = None  # where policy lets nothing older be asked for
+    withheld: bool = False  # some of it, by policy
 
 
 def who(source: Source) -> str:
@@ -88,16 +96,27 @@ def cut_short(source: Source, codes: Sequence[str]) -> str:
     return f"{who(source)} told only a part: {reasons}."
 
 
+def too_old(source: Source, first: str) -> str:
+    """What may be missing because nothing before a day may be asked for."""
+    return (
+        f"{who(source)} may be asked only from {first} on; anything older is missing."
+    )
+
+
 def statement(told: Sequence[Told]) -> str:
     """How many answered, who did not, who may not be asked, and what is left out."""
     if not told:
         return "No source here can tell of what was asked; nothing is known from here."
     answered = sum(each.answered for each in told)
     parts = [_answered(answered, len(told))]
-    parts += [_failure(each) for each in told if each.state in _FAILED]
+    parts += [_failure(each) for each in told if _is_failure(each)]
+    parts += [_part_withheld(each) for each in told if each.withheld]
     refused = [e for e in told if e.denied]
     if refused:
         parts.append(_refusals(refused))
+    parts += [
+        too_old(each.source, each.asked_since) for each in told if each.asked_since
+    ]
     parts += [line for each in told for line in _left_out(each)]
     return " ".join(parts)
 
@@ -108,9 +127,17 @@ def _answered(answered: int, listed: int) -> str:
     return f"{answered} of {listed} {'source' if listed == 1 else 'sources'} answered."
 
 
+def _is_failure(each: Told) -> bool:
+    return each.state in _FAILED and each.reason not in {"policy", "outside_question"}
+
+
+def _part_withheld(each: Told) -> str:
+    return f"{who(each.source)} has part withheld."
+
+
 def _failure(each: Told) -> str:
     short = _SHORT.get(f"{each.state} {each.reason}") or _SHORT[each.state]
-    missing = "" if each.state in {"withheld", "stale"} else "; it may hold more"
+    missing = "" if each.state in _SAYS_WHAT_IS_MISSING else "; it may hold more"
     return f"{who(each.source)} {short}{missing}."
 
 

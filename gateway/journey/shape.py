@@ -124,7 +124,11 @@ def coarsened(moment: Moment | None, view: View) -> Moment | None:
 def _grain_stamp(view: View, event: Event) -> list[str]:
     return [
         f"event.{name} {MASKED}"
-        for name, moment in (("start", event.start), ("end", event.end))
+        for name, moment in (
+            ("start", event.start),
+            ("end", event.end),
+            ("recorded_at", event.recorded),
+        )
         if coarsened(moment, view) is not moment
     ]
 
@@ -216,6 +220,11 @@ def shape_person(
         birth_date=born.text if born and born_level != "full" else None,
         agreed_by=agreed_by,
     )
+
+
+def shows(view: View, field: str) -> bool:
+    """Whether a view leaves a field of the person as it is."""
+    return _level(view, field) == "none"
 
 
 def _level(view: View, field: str) -> str:

@@ -24,7 +24,7 @@ from gateway.journey.journey import (
 from gateway.journey.outcome import Answered, Entry
 from gateway.journey.question import Question
 from gateway.journey.released import ReleasedSource
-from gateway.journey.shape import event_id, shape_event, shape_person
+from gateway.journey.shape import event_id, shape_event, shape_person, shows
 from gateway.policy.plan import SourcePlan
 from policies.decide import Request
 from policies.obligations import View
@@ -168,7 +168,7 @@ def _vouched(told: Sequence[ReleasedSource], known: Known) -> str | None:
     said = {
         each.value
         for source in told
-        if source.person is not None
+        if source.person is not None and shows(source.person_view, "person.nhs_number")
         for each in source.person.identifiers
         if each.system == nhs_number.SYSTEM
     }

@@ -4,17 +4,24 @@ Nothing is merged and nothing removed: two records of one thing stay two events
 that name each other in `same_as`; within one source nothing is ever paired.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from adapters.contract import Event
 from adapters.moment import Moment
 from gateway.journey.outcome import Entry
 
+# From the first instant a start can mean to the one after the last, in UTC.
+_Span: TypeAlias = tuple[datetime, datetime]
+
 _COARSENESS: Final = {"year": 0, "month": 1, "day": 2, "minute": 3, "second": 4}
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _FINE: Final = frozenset({"minute", "second"})
+# A record that so many others of its kind overlap is one of a crowd: nothing tells
+# its twin there, and comparing all with all would hold up every other journey.
+_CROWD: Final = 200
 
 
 def order(entries: Iterable[Entry]) -> list[Entry]:
@@ -24,7 +31,8 @@ def order(entries: Iterable[Entry]) -> list[Entry]:
 
 def _place(entry: Entry) -> tuple[datetime, int, str, str, str]:
     start = entry.event.start
-    at = _LAST if start is None else start.at
+    # In UTC: by the wall clock two readings of one autumn hour cannot be compared.
+    at = _LAST if start is None else start.at.astimezone(UTC)
     coarseness = 9 if start is None else _COARSENESS[start.precision]
     return at, coarseness, entry.source.id, entry.event.record_id, entry.event.kind
 
@@ -35,14 +43,20 @@ def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
     Two records are twins only if each is the other's one candidate in that source:
     where two would do, neither is taken.
     """
-    by_kind: dict[str, list[int]] = {}
+    by_kind: dict[str, dict[int, _Span]] = {}
     for index, entry in enumerate(entries):
-        if entry.event.start is not None and entry.event.status != "entered-in-error":
-            by_kind.setdefault(entry.event.kind, []).append(index)
+        start = entry.event.start
+        if start is not None and entry.event.status != "entered-in-error":
+            span = start.at.astimezone(UTC), start.latest.astimezone(UTC)
+            by_kind.setdefault(entry.event.kind, {})[index] = span
     candidates: dict[tuple[int, str], list[int]] = {}
-    for indexes in by_kind.values():
-        if len({entries[index].source.id for index in indexes}) > 1:
-            _find(entries, indexes, candidates)
+    for spans in by_kind.values():
+        if len({entries[index].source.id for index in spans}) > 1:
+            for left, right in _overlapping(spans):
+                if _alike(entries[left], entries[right]):
+                    for one, other in ((left, right), (right, left)):
+                        key = (one, entries[other].source.id)
+                        candidates.setdefault(key, []).append(other)
     twins: dict[int, set[int]] = {}
     for (index, _), found in candidates.items():
         other = found[0]
@@ -52,30 +66,19 @@ def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
     return {index: frozenset(found) for index, found in twins.items()}
 
 
-def _find(
-    entries: Sequence[Entry],
-    indexes: Sequence[int],
-    candidates: dict[tuple[int, str], list[int]],
-) -> None:
-    """Add to `candidates` every pair of this kind that may be one thing."""
-    ordered = sorted(indexes, key=lambda index: _start(entries[index]).at)
+def _overlapping(spans: Mapping[int, _Span]) -> Iterator[tuple[int, int]]:
+    """Every two whose starts may be one instant, once; crowds left out."""
+    ordered = sorted(spans, key=spans.__getitem__)
+    starts = [spans[index][0] for index in ordered]
     for place, left in enumerate(ordered):
-        latest = _start(entries[left]).latest
-        for right in ordered[place + 1 :]:
-            if _start(entries[right]).at >= latest:
-                break
-            if _alike(entries[left], entries[right]):
-                for one, other in ((left, right), (right, left)):
-                    key = (one, entries[other].source.id)
-                    candidates.setdefault(key, []).append(other)
-
-
-def _start(entry: Entry) -> Moment:
-    start = entry.event.start
-    if start is None:
-        message = "only dated entries are compared"
-        raise ValueError(message)
-    return start
+        start, latest = spans[left]
+        following = place + 1
+        if following == len(starts) or starts[following] >= latest:
+            continue
+        end = bisect_left(starts, latest, lo=following)
+        if end - bisect_left(starts, start) <= _CROWD:
+            for right in ordered[following:end]:
+                yield left, right
 
 
 def _alike(left: Entry, right: Entry) -> bool:
@@ -85,12 +88,16 @@ def _alike(left: Entry, right: Entry) -> bool:
     mine, theirs = _codes(left.event), _codes(right.event)
     if mine and theirs:
         return bool(mine & theirs)
-    if {_start(left).precision, _start(right).precision} <= _FINE:
+    if _is_fine(left.event.start) and _is_fine(right.event.start):
         return True
     return (
         left.event.organisation == right.source.organisation.ods
         or right.event.organisation == left.source.organisation.ods
     )
+
+
+def _is_fine(start: Moment | None) -> bool:
+    return start is not None and start.precision in _FINE
 
 
 def _elsewhere(left: Event, right: Event) -> bool:

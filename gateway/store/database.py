@@ -4,8 +4,10 @@ Both are told to have written before they say so. Statements are never shown wit
 their parameters, in no error and in no log.
 """
 
+import shutil
+import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +16,8 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+Identity: TypeAlias = tuple[int, int]  # device and inode
+
 _LOCK: Final = 7_312_004_711  # any number of our own: who migrates holds it
 
 
@@ -37,6 +41,19 @@ class Database:
                 lock = text("SELECT pg_advisory_xact_lock(:lock)")
                 await connection.execute(lock, {"lock": _LOCK})
             await connection.run_sync(_upgrade)
+
+    def identity(self) -> Identity | None:
+        """Which file this is now, None for a server. OSError if it is gone."""
+        if self.file is None:
+            return None
+        found = self.file.stat()
+        return found.st_dev, found.st_ino
+
+    def free_bytes(self) -> int:
+        """Room left on the file's disk; a server minds its own."""
+        if self.file is None:
+            return sys.maxsize
+        return shutil.disk_usage(self.file.parent).free
 
     async def aclose(self) -> None:
         await self.engine.dispose()

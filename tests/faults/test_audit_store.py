@@ -98,12 +98,10 @@ async def test_a_read_only_store_refuses(store):
 async def test_a_full_disk_refuses_and_nothing_half_written_stays(store):
     before = head_of(store.folder)
     mend = store.at_each_transaction("PRAGMA max_page_count = 1")
-    reasons = set()
-    with pytest.raises(AuditUnavailable) as caught:
-        for _ in range(200):  # until the pages it has are full
-            await store.trail.append(intent(sources=60))
-    reasons.add(caught.value.reason)
+    tried = [store.trail.append(intent(sources=60)) for _ in range(200)]
+    done = await asyncio.gather(*tried, return_exceptions=True)
     mend()
+    reasons = {each.reason for each in done if isinstance(each, AuditUnavailable)}
     assert reasons == {"store"}
     assert head_of(store.folder).n >= before.n
     mend = store.at_each_transaction("PRAGMA max_page_count = 100000")
@@ -186,6 +184,15 @@ async def test_a_store_that_cannot_be_opened_stops_the_start(tmp_path):
         await trail.start("0.1.0")
     assert caught.value.reason == "store"
     await trail.aclose()
+
+
+async def test_a_store_of_a_later_version_stops_the_start(store):
+    with sqlite3.connect(store.file) as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+    other.close()
+    with pytest.raises(AuditUnavailable) as caught:
+        await trail_at(sqlite_url(store.folder)).start("0.1.0")
+    assert caught.value.reason == "store"
 
 
 TOUCHED = {

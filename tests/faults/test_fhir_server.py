@@ -244,7 +244,7 @@ async def test_a_type_refused_by_an_outcome_is_not_held(tmp_path):
     body = ("application/fhir+json", json.dumps(outcome).encode())
     wrong = Misbehaviour(statuses={"Flag": 400}, bodies={"Flag": body})
     answer, _ = await ask(tmp_path, [patient(), condition()], wrong=wrong)
-    assert caveats(answer) == {"not_found_type": 1, "filter_unconfirmed": 1}
+    assert caveats(answer) == {"not_found_type": 1}
 
 
 async def test_if_every_type_fails_there_is_no_answer(tmp_path):

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+from datetime import datetime
 
 import asyncpg
 import pytest
 
 from adapters.contract import Event, Identifier, Identifiers, Query
 from adapters.errors import Refused, Unavailable, Unreadable
-from adapters.moment import read_iso
+from adapters.moment import LONDON, Moment
 from adapters.sql import build
 from adapters.vocabulary import CATEGORIES
 from tests.people import LOCAL, person
@@ -26,7 +27,7 @@ EVENTS = tuple(
         record_id=f"r{n}",
         title="Fall",
         status="finished",
-        start=read_iso(f"2024-03-0{n + 1}")[0],
+        start=Moment(datetime(2024, 3, n + 1, tzinfo=LONDON), "day"),
         subject=SOMEONE.every,
     )
     for n in range(3)
@@ -283,6 +284,7 @@ class TestPostgres:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.8):
                     await adapter.ask(QUERY)
+        running = None
         for _ in range(20):
             running = await connection.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"

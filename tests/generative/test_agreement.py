@@ -59,7 +59,6 @@ KINDS = {
         carries=FHIR_CARRIES,
         opened=open_fhir,
         known_as=fhir_records.record_id,
-        knows_placeholders=False,
     ),
     "csv_drop": Kind(
         carries=Carries(), opened=partial(open_csv_drop, key=LOCAL), fields=ROWS

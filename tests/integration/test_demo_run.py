@@ -19,7 +19,17 @@ from gateway.demo.children import Children, NotReady, free_port
 from gateway.demo.chronicle import ORGANISATIONS
 from gateway.demo.run import DemoOptions, all_answered, run_demo
 
-SERVE = """
+HANGS_UP = """
+import http.server, pathlib, sys, tomllib
+class Cut(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def do_POST(self):
+        self.connection.close()
+settings = tomllib.loads(pathlib.Path(sys.argv[1]).read_text())
+http.server.HTTPServer(("127.0.0.1", settings["http"]["port"]), Cut).serve_forever()
+"""
+ENDS_AFTER_TWO = """
 import sys
 from pathlib import Path
 import uvicorn
@@ -27,9 +37,14 @@ from gateway.app import create_app
 from gateway.settings import load_settings
 settings = load_settings(Path(sys.argv[1]), {})
 at = settings.http
-uvicorn.run(create_app(settings), host=at.host, port=at.port, log_level="warning")
+uvicorn.run(
+    create_app(settings),
+    host=at.host,
+    port=at.port,
+    log_level="warning",
+    limit_max_requests=2,
+)
 """
-GATEWAY = (sys.executable, "-c", SERVE)
 IGNORES_SIGTERM = """
 import http.server, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -75,7 +90,6 @@ def options(folder: Path, heard: Heard, **changes) -> DemoOptions:
         "show": heard.journeys.append,
         "say": heard.say,
         "port": 0,
-        "gateway": GATEWAY,
     }
     return DemoOptions(**{**usual, **changes})
 
@@ -136,8 +150,7 @@ async def test_a_gateway_that_does_not_start_is_told_with_its_log(tmp_path, hear
     assert all(is_free(port) for port in ports_of(tmp_path))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_serves_what_it_prints_until_a_signal(tmp_path, heard, number):
+async def test_it_serves_what_it_prints_until_a_signal(tmp_path, heard):
     running = asyncio.create_task(run_demo(options(tmp_path, heard)))
     await heard.waits_for("Ctrl-C")
     command = next(line for line in heard.lines if line.startswith("curl"))
@@ -147,8 +160,8 @@ async def test_it_serves_what_it_prints_until_a_signal(tmp_path, heard, number):
         again = await client.post(url, headers=headers, content=body)
     assert again.status_code == 200
     assert all_answered(again.json())
-    os.kill(os.getpid(), number)
-    os.kill(os.getpid(), number)  # an impatient second one changes nothing
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)  # an impatient second one changes nothing
     assert await running == 0
     assert heard.lines[-1] == "Stopped."
     assert all(is_free(port) for port in ports_of(tmp_path))
@@ -157,7 +170,7 @@ async def test_it_serves_what_it_prints_until_a_signal(tmp_path, heard, number):
 async def test_stopping_once_before_the_journey_is_no_success(tmp_path, heard):
     running = asyncio.create_task(run_demo(options(tmp_path, heard, once=True)))
     await heard.waits_for("Preparing")
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
     assert await running == 1
 
 
@@ -171,9 +184,8 @@ async def test_being_cancelled_stops_everything_too(tmp_path, heard):
 
 
 async def test_a_process_that_ends_while_serving_ends_the_demo(tmp_path, heard):
-    # It answers its one journey, and then is gone.
-    dies = SERVE.replace("uvicorn.run(", "uvicorn.run(limit_max_requests=2, app=")
-    gateway = (sys.executable, "-c", dies)
+    # It answers whether it is ready, and one journey.
+    gateway = (sys.executable, "-c", ENDS_AFTER_TWO)
     asked = options(tmp_path, heard, gateway=gateway)
     assert await run_demo(asked) == 1
     assert len(heard.journeys) == 1
@@ -181,18 +193,8 @@ async def test_a_process_that_ends_while_serving_ends_the_demo(tmp_path, heard):
 
 
 async def test_a_gateway_that_hangs_up_is_told(tmp_path, heard):
-    hangs_up = """
-import http.server, pathlib, sys, tomllib
-class Cut(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers()
-    def do_POST(self):
-        self.connection.close()
-settings = tomllib.loads(pathlib.Path(sys.argv[1]).read_text())
-http.server.HTTPServer(("127.0.0.1", settings["http"]["port"]), Cut).serve_forever()
-"""
     asked = options(
-        tmp_path, heard, once=True, gateway=(sys.executable, "-c", hangs_up)
+        tmp_path, heard, once=True, gateway=(sys.executable, "-c", HANGS_UP)
     )
     assert await run_demo(asked) == 1
     assert "does not answer" in heard.text

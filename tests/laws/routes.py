@@ -43,10 +43,20 @@ def _paths(function: Function) -> Iterator[str]:
 def _complaints(module: Module, function: Function, *, path: str) -> Iterator[str]:
     if path in OPEN:
         return
-    calls = {
-        name_of(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)
-    }
+    calls = _reached(function, {each.name: each for each in module.functions})
     if AUTHENTICATES not in calls:
         yield f"{module.at(function)}: {path} does not ask who is asking."
     if path not in REGISTRY and not calls & DECIDES:
         yield f"{module.at(function)}: {path} decides nothing. Decide, or list it."
+
+
+def _reached(function: Function, beside: dict[str, Function]) -> set[str]:
+    """What a function calls, itself or through the functions of its own file."""
+    reached: set[str] = set()
+    waiting = [function]
+    while waiting:
+        calls = (n for n in ast.walk(waiting.pop()) if isinstance(n, ast.Call))
+        fresh = {name_of(call.func) for call in calls} - reached
+        reached |= fresh
+        waiting += [beside[name] for name in fresh if name in beside]
+    return reached

@@ -65,7 +65,8 @@ class Server:
             self._process = None
 
     def _answers(self) -> bool:
-        ready = [self.programs / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port)]
+        program = str(self.programs / "pg_isready")
+        ready = [program, "-h", "127.0.0.1", "-p", str(self.port)]
         found = subprocess.run(ready, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - a program found here
         return found.returncode == 0
 

@@ -40,7 +40,7 @@ async def answered(read, body=b"", wait_s=0.0):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    scope = {"type": "http", "path": "/", "query_string": b"", "headers": []}
     await EdgeMiddleware(app, read)(scope, receive, send)
     return sent[0]["status"]
 

@@ -130,7 +130,9 @@ async def test_a_caller_who_leaves_does_not_take_the_fetch_along(clock):
     leaver.cancel()
     await asyncio.sleep(0)
     gate.set()
-    assert (await stayer)["kid"] == "k1"
+    found = await stayer
+    assert found is not None
+    assert found["kid"] == "k1"
     assert leaver.cancelled()
 
 

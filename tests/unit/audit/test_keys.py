@@ -57,6 +57,6 @@ def test_a_made_key_is_random_private_and_read_back(tmp_path):
 
 @pytest.mark.parametrize("secret", ["", "zz" * 32, "00" * 31, "00" * 33])
 def test_a_key_that_is_none_is_named_and_not_shown(secret):
-    with pytest.raises(ConfigurationError, match="audit.key: is not 32") as caught:
+    with pytest.raises(ConfigurationError, match=r"audit\.key: is not 32") as caught:
         read_key("k1", secret)
     assert not secret or secret not in str(caught.value)

@@ -8,14 +8,16 @@ import pytest
 
 from adapters.contract import Identifier
 from gateway.audit.chain import START, Entry, extend, first_broken
-from gateway.audit.log import AuditUnavailable
+from gateway.audit.log import AuditUnavailable, Log
 from gateway.audit.records import Start
-from gateway.audit.trail import open_trail
+from gateway.audit.trail import Trail, open_trail
+from gateway.store.database import Database
 from tests.configuration import settings
 from tests.fakes import FakeClock
 from tests.people import LOCAL, number
 from tests.trails import (
     KEY,
+    bounds,
     head_of,
     intent,
     is_whole,
@@ -162,6 +164,67 @@ async def test_a_caller_who_goes_away_does_not_take_the_record_back(trail, tmp_p
     journeys = [json.loads(record).get("journey") for _, record, _ in rows_of(tmp_path)]
     assert journeys == [None, "jny_left", "jny_next"]
     assert leaving.cancelled()
+
+
+class HeldLog(Log):
+    """A log that writes only when let, and may then fail after all."""
+
+    def __init__(self, folder):
+        super().__init__(Database(sqlite_url(folder), busy_s=1), bounds())
+        self.let = asyncio.Event()
+        self.let.set()
+        self.fails = False
+
+    async def append(self, texts):
+        await self.let.wait()
+        if self.fails:
+            raise AuditUnavailable("store")
+        return await super().append(texts)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_whoever_gave_up_is_told_once_whatever_becomes_of_the_write(
+    tmp_path, clock, fails
+):
+    log = HeldLog(tmp_path)
+    trail = Trail(log, KEY, settings=bounds(write_s=0.1), clock=clock)
+    await trail.start("0.1.0")
+    log.let.clear()
+    gave_up = [asyncio.create_task(trail.append(intent())) for _ in range(2)]
+    told = await asyncio.gather(*gave_up, return_exceptions=True)
+    log.fails = fails
+    log.let.set()
+    reasons = [each.reason for each in told if isinstance(each, AuditUnavailable)]
+    assert reasons == ["slow", "slow"]
+    await asyncio.sleep(0.05)
+    log.fails = False
+    await trail.append(intent())
+    await trail.aclose()
+    assert is_whole(tmp_path)
+
+
+async def test_who_gave_up_before_the_turn_came_is_not_written(tmp_path, clock):
+    log = HeldLog(tmp_path)
+    trail = Trail(log, KEY, settings=bounds(write_s=0.1, batch=1), clock=clock)
+    await trail.start("0.1.0")
+    log.let.clear()
+    gave_up = [asyncio.create_task(trail.append(intent(f"j{n}"))) for n in range(5)]
+    await asyncio.wait(gave_up)
+    log.let.set()
+    await trail.append(intent("after"))
+    await trail.aclose()
+    journeys = [json.loads(record).get("journey") for _, record, _ in rows_of(tmp_path)]
+    assert journeys == [None, "j0", "after", None]
+
+
+async def test_a_stop_waits_no_longer_for_a_store_that_hangs(tmp_path, clock):
+    log = HeldLog(tmp_path)
+    trail = Trail(log, KEY, settings=bounds(write_s=0.1), clock=clock)
+    await trail.start("0.1.0")
+    log.let.clear()
+    async with asyncio.timeout(1):
+        await trail.aclose()
+    assert types_of(tmp_path) == ["start"]
 
 
 async def test_a_configured_trail_uses_its_key_and_its_store(tmp_path, clock):

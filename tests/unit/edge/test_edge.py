@@ -143,14 +143,15 @@ async def test_the_handler_still_sees_a_caller_leave(small):
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
 
 
-async def test_a_request_id_is_mirrored_if_it_is_one(client):
-    given = str(uuid.UUID(int=7))
+@pytest.mark.parametrize("write", [str.lower, str.upper])
+async def test_a_request_id_is_mirrored_as_it_is_if_it_is_one(client, write):
+    given = write("0a1b2c3d-0000-4000-8000-00000000000f")
     response = await client.post("/echo", headers={"X-Request-ID": given})
     assert response.headers["x-request-id"] == given
     assert response.json()["request_id"] == given
 
 
-@pytest.mark.parametrize("given", ["", SECRET, "not-a-uuid", "é"])
+@pytest.mark.parametrize("given", ["", SECRET, "not-a-uuid", "é", "0" * 32])
 async def test_a_request_id_is_made_where_none_is_given(client, given):
     headers = [(b"x-request-id", given.encode("latin-1"))] if given else []
     response = await client.post("/echo", headers=headers)
@@ -243,7 +244,13 @@ async def test_what_is_not_a_request_passes_by(small):
     seen = []
 
     async def app(scope, receive, send):
-        seen.append(scope["type"])
+        seen.append((scope["type"], await receive()))
 
-    await EdgeMiddleware(app, small)({"type": "lifespan"}, None, None)
-    assert seen == ["lifespan"]
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        raise AssertionError
+
+    await EdgeMiddleware(app, small)({"type": "lifespan"}, receive, send)
+    assert seen == [("lifespan", {"type": "lifespan.startup"})]

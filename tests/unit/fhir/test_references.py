@@ -144,6 +144,12 @@ def test_identifiers_without_system_or_value_or_of_old_are_none():
     assert identified(given) == (ME, 1)
 
 
+def test_a_hospitals_own_old_number_still_leads_to_its_record():
+    merged = Identification("urn:mrn", "M1", "old")
+    assert identified([merged]) == (frozenset({Identifier("urn:mrn", "M1")}), 0)
+    assert identified([merged], frozenset({"M1"})) == (frozenset(), 0)
+
+
 def test_an_organisation_is_its_ods_code():
     made = index()
     body = raw(

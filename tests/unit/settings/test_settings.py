@@ -1,4 +1,4 @@
-"""throughline.toml: what is right is read, what is wrong is named and stops the start."""
+"""throughline.toml: what is right is read, what is wrong stops the start by name."""
 
 import re
 
@@ -103,6 +103,7 @@ WRONG = [
     ('"acute"', '"dentist"', "sources.1.sector", "use one of acute"),
     ('organisation = "Z9B02"', 'organisation = "Z9C"', "sources.1.organisation", "Add"),
     ('id = "Z9B02.epr"', 'id = "z9a01.GP"', "sources.1.id", "twice"),
+    ('id = "Z9B02.epr"\n', "", "sources.1.id", "Add it"),
     ('id = "Z9B02.epr"', 'id = "../up"', "sources.1.id", "pattern"),
     ('ods = "Z9B02"', 'ods = "Z9A01"', "organisations.1.ods", "twice"),
     ('ods = "Z9B02"', 'ods = "z9b02"', "organisations.1.ods", "pattern"),

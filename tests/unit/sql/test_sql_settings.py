@@ -1,0 +1,156 @@
+"""A database's source file is refused with line and remedy; cells read as text."""
+
+import uuid
+from datetime import UTC, date, datetime
+from datetime import time as clock
+from decimal import Decimal
+
+import asyncpg
+import pytest
+from sqlalchemy import column, types
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from adapters.errors import AdapterError, ConfigurationError
+from adapters.nhs_number import SYSTEM
+from adapters.sql import build
+from adapters.sql.faults import explained
+from adapters.sql.values import cell, holds, written
+from tests.people import number
+from tests.surroundings import in_folder
+
+WHOLE = """\
+kind = "sql"
+url = "sqlite:///a.db"
+table = "t"
+
+[mapping]
+record_id = "id"
+kind = "ed_attendance"
+start = "began"
+
+[[mapping.identifiers]]
+column = "pid"
+system = "urn:pid"
+"""
+TABLE = 'table = "t"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sqlite:///a.db", "nonsense", r"line 2: url: .*Use"),
+        ("sqlite:///a.db", "mysql://h/d", r"line 2: url: .*sqlite or postgresql"),
+        ("sqlite:///a.db", "postgresql://u:p@h/d", r"line 2: url: holds a password"),
+        ("sqlite:///a.db", "postgresql://u@h/d?options=-c", r"line 2: url: takes no"),
+        (TABLE, 'table = "t"\npassword = "hunter2"', r"line 4: password: .*env:NAME"),
+        (TABLE, "", r"one of table, view or query"),
+        (TABLE, 'table = "t"\nview = "v"', r"one of table, view or query"),
+        (TABLE, 'table = "t"\nvalue = "urn:pid"', r"value goes with a query"),
+        (TABLE, "query = 'DELETE FROM t WHERE a = :value'", r"line 3: query: .*SELECT"),
+        (TABLE, "query = 'SELECT 1'", r"line 3: query: .*:value"),
+        (TABLE, "query = 'SELECT :value, :b'", r"line 3: query: .*no other"),
+        (TABLE, "query = 'SELECT :value'\nvalue = 'urn:x'", r"identifier system"),
+    ],
+)
+def test_a_wrong_file_stops_the_start_with_line_and_remedy(tmp_path, old, new, message):
+    path = tmp_path / "source.toml"
+    path.write_text(WHOLE.replace(old, new), "utf-8")
+    with pytest.raises(ConfigurationError, match=message) as refused:
+        build(path, in_folder(tmp_path))
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("x", "x"),
+        (True, "true"),
+        (7, "7"),
+        (1.5, "1.5"),
+        (Decimal("1E+2"), "100"),
+        (date(2024, 1, 2), "2024-01-02"),
+        (datetime(2024, 1, 2, 3, 4, tzinfo=UTC), "2024-01-02T03:04:00+00:00"),
+        (clock(9, 30), "09:30:00"),
+        (b"\x01\xff", "01ff"),
+        (["a", None, 1], "a,,1"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    ],
+)
+def test_a_typed_value_reads_as_text(value, text):
+    assert cell(value) == text
+
+
+def test_an_nhs_number_is_sought_however_it_may_be_written():
+    digits = number(0)
+    spaced = f"{digits[:3]} {digits[3:6]} {digits[6:]}"
+    assert written(SYSTEM, spaced) == (digits, spaced, spaced.replace(" ", "-"))
+    assert written(SYSTEM, "not one") == ()
+    assert written("urn:pid", "as it is") == ("as it is",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "is_sought"),
+    [
+        (types.Integer(), "12", True),
+        (types.BigInteger(), "x", False),
+        (types.BigInteger(), "9" * 19, False),
+        (types.BigInteger(), "9" * 30, False),
+        (types.Uuid(), "no", False),
+        (types.Uuid(), "00000000-0000-0000-0000-000000000001", True),
+        (types.String(), "x", True),
+        (types.Numeric(), "12", True),
+    ],
+)
+def test_a_word_that_cannot_stand_in_a_column_is_not_sought(kind, word, is_sought):
+    found = holds(column("c", kind), [word], loose=False)
+    assert (found is not None) == is_sought
+
+
+def test_without_words_nothing_is_sought():
+    for kind in (types.Integer(), types.Uuid(), types.String(), types.Date()):
+        assert holds(column("c", kind), [], loose=False) is None
+    assert holds(column("c"), [], loose=True) is None
+
+
+def test_a_loose_column_is_sought_as_text_and_as_number():
+    def sought(word):
+        found = holds(column("c"), [word], loose=True)
+        assert found is not None
+        return list(found.compile().params.values())
+
+    assert sought("12") == [["12", 12]]
+    assert sought("012") == [["012"]]
+
+
+class Driver(Exception):
+    def __init__(self, sqlstate=None):
+        super().__init__("words of the database with a patient in them")
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionRefusedError(), "connect"),
+        (TimeoutError(), "connect"),
+        (PoolTimeoutError(), "busy"),
+        (ResourceClosedError(), "unreadable"),
+        (asyncpg.InvalidPasswordError("x"), "credentials"),
+        (asyncpg.TooManyConnectionsError("x"), "busy"),
+        (asyncpg.PostgresError("x"), "connect"),
+        (DBAPIError("s", {}, Driver("42501")), "refused"),
+        (DBAPIError("s", {}, Driver("57014")), "busy"),
+        (DBAPIError("s", {}, Driver("42703")), "schema"),
+        (DBAPIError("s", {}, Driver("22P02")), "unreadable"),
+        (DBAPIError("s", {}, Driver("99999")), "unreadable"),
+        (DBAPIError("s", {}, Driver()), "unreadable"),
+        (DBAPIError("s", {}, Driver(), connection_invalidated=True), "cut"),
+    ],
+)
+def test_a_drivers_error_becomes_ours_without_its_words(error, reason):
+    told = explained(error)
+    assert isinstance(told, AdapterError)
+    assert told.reason == reason
+    assert "patient" not in str(told)
