@@ -121,7 +121,6 @@ class _Opening:
     def __init__(
         self, decisions: Mapping[str, Decision], stated: Stated, now: datetime
     ) -> None:
-        self._now = now
         self._openings = {
             category: _Weighing(decision.saved, stated, now)
             for category, decision in decisions.items()
@@ -137,9 +136,8 @@ class _Opening:
         for item in items:
             weighing = self._openings.get(item.category)
             verdict = _WITHHELD if weighing is None else weighing.of(item.labels)
-            view = verdict.view
-            if view is not None and self._is_recent(item, view):
-                shown.append((item, view))
+            if verdict.view is not None and verdict.admits(item.earliest):
+                shown.append((item, verdict.view))
             elif not verdict.is_silent:
                 withheld.append(item.category)
         silent = not shown and any(
@@ -154,20 +152,19 @@ class _Opening:
             token=_TOKEN,
         )
 
-    def _is_recent(self, item: Item, view: View) -> bool:
-        if view.max_age_days is None:
-            return True
-        oldest = start_of(oldest_day(self._now, view.max_age_days))
-        return item.earliest is not None and item.earliest >= oldest
-
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     view: View | None  # None: not shown
-    is_silent: bool  # not shown, and not to be counted either
+    is_silent: bool = False  # not shown, and not to be counted either
+    oldest: datetime | None = None  # the earliest instant still shown; None: any
+
+    def admits(self, earliest: datetime | None) -> bool:
+        """Whether an item this early is recent enough; without a date, it is not."""
+        return self.oldest is None or (earliest is not None and earliest >= self.oldest)
 
 
-_WITHHELD: Final = _Verdict(view=None, is_silent=False)
+_WITHHELD: Final = _Verdict(view=None)
 
 
 class _Weighing:
@@ -175,6 +172,7 @@ class _Weighing:
 
     def __init__(self, saved: Saved, stated: Stated, now: datetime) -> None:
         self._plan = saved.plan
+        self._now = now
         policy_set, cell = saved.plan.policy_set, saved.cell
         states = answered_flags(policy_set, cell.flags, stated=stated, now=now)
         self._mask = saved.mask & flag_mask(policy_set, states)
@@ -199,9 +197,11 @@ class _Weighing:
         policy_set = self._plan.policy_set
         held = self._mask & label_mask(policy_set, labels | self._always)
         found = self._plan.weigh(held)
-        if found is not None:
-            return _Verdict(view=found.view, is_silent=False)
-        return _Verdict(view=None, is_silent=bool(held & policy_set.silent))
+        if found is None:
+            return _Verdict(view=None, is_silent=bool(held & policy_set.silent))
+        days = found.view.max_age_days
+        oldest = None if days is None else start_of(oldest_day(self._now, days))
+        return _Verdict(view=found.view, oldest=oldest)
 
 
 def _nothing(items: tuple[ItemT, ...]) -> Released[ItemT]:

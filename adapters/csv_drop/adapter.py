@@ -61,6 +61,7 @@ class CsvDrop:
         self._mapping = Mapping.compile(spec, self._columns)
         self._index: Index | None = None
         self._opened = False
+        self._opening = threading.Lock()  # two first questions open it once
         self._failed: _Failed | None = None
         self._intake: asyncio.Task[None] | None = None
         self._stop = threading.Event()
@@ -98,9 +99,10 @@ class CsvDrop:
 
     def _look(self) -> Holding:
         holding = look(self._root, self._settings)
-        if not self._opened:
-            self._index = Index.open(self._path, mapping=self._print, key=self._key)
-            self._opened = True
+        with self._opening:
+            if not self._opened:
+                self._index = Index.open(self._path, mapping=self._print, key=self._key)
+                self._opened = True
         return holding
 
     async def _bring_up_to_date(self, holding: Holding) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ class FhirAdapter:
             identifier_systems=frozenset(
                 current(system) for system in settings.identifiers.systems
             ),
+            whole_person=True,  # records hang on the Patient, not on its identifiers
         )
 
     async def aclose(self) -> None:

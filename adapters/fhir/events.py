@@ -132,7 +132,8 @@ def _title(sketch: Sketch) -> str:
 def _own_id(record: Resource, written: bytes) -> str:
     """The record's id; a digest of it where it has none or it is an NHS number."""
     own = record.id
-    if own and not (len(own) >= 10 and own[0].isdigit() and nhs_number.normalise(own)):
+    # An NHS number has ten digits, and at most a few spaces or hyphens between them.
+    if own and not (10 <= len(own) <= 16 and nhs_number.normalise(own)):
         return own
     return f"sha256-{hashlib.sha256(written).hexdigest()[:32]}"
 

@@ -16,7 +16,10 @@ from gateway.problems import RequestError, problem_response, request_id_of
 
 router = APIRouter()
 
-_STRICT: Final = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?strict\"?(?:$|[,;\s])")
+# Names of preferences compare without case (RFC 7240).
+_STRICT: Final = re.compile(
+    r"(?:^|[,;\s])handling\s*=\s*\"?strict\"?(?:$|[,;\s])", re.IGNORECASE
+)
 
 
 @router.post(

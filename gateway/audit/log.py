@@ -72,12 +72,15 @@ class Log:
 
         AuditUnavailable if they are not: `moved`, `no-space`, `broken`, `store`.
         """
-        self._sound = False
         try:
             self._check_place()
             entries = await self._transaction(texts)
         except _FAILURES:
+            self._sound = False
             raise AuditUnavailable("store") from None
+        except AuditUnavailable:
+            self._sound = False
+            raise
         self._highest = entries[-1].n
         self._sound = True
         return entries

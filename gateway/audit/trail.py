@@ -66,6 +66,7 @@ class Trail:
         self._writer: asyncio.Task[None] | None = None
         self._latest: datetime | None = None
         self._closing = False
+        self._is_late = False
 
     def subject_of(self, person: str | Identifier) -> Subject:
         """A person as the trail names them, by NHS number (ten digits) or another."""
@@ -104,6 +105,7 @@ class Trail:
         await asyncio.wait([waiting.done], timeout=self._settings.write_s)
         if not waiting.done.done():
             waiting.done.cancel()
+            self._is_late = True
             raise AuditUnavailable("slow")
         return waiting.done.result()
 
@@ -119,8 +121,8 @@ class Trail:
             await self._end()
 
     def is_writable(self) -> bool:
-        """Whether the last batch was written and the store is where it was."""
-        return self._writer is not None and self._log.is_sound()
+        """Whether the last batch was written, in time, while we are open."""
+        return self._writer is not None and self._log.is_sound() and not self._is_late
 
     def _queued(self, record: AuditRecord) -> _Waiting:
         now = self._clock.now()
@@ -172,6 +174,7 @@ class Trail:
                     waiting.done.set_exception(error)
                     waiting.done.exception()  # seen: its caller may have gone
             return
+        self._is_late = False
         last = -1
         for waiting in batch:
             last += len(waiting.texts)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.csv_drop import build as build_drop
+from adapters.registry import Build
 from adapters.sql import build as build_sql
 from adapters.surroundings import Surroundings
 from tests.surroundings import in_folder
@@ -13,25 +14,15 @@ from tests.surroundings import in_folder
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "mapping.md"
 BLOCKS = re.findall(r"```toml\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
 WHOLE = [block for block in BLOCKS if block.startswith("kind =")]
-BUILD = {"csv_drop": build_drop, "sql": build_sql}
+BUILD: dict[str, Build] = {"csv_drop": build_drop, "sql": build_sql}
 
 
 @pytest.mark.parametrize("text", WHOLE, ids=["csv_drop", "sql"])
 async def test_the_example_loads_as_it_stands(tmp_path, text):
     path = tmp_path / "source.toml"
     path.write_text(text, "utf-8")
-    given = in_folder(tmp_path)
-    surroundings = Surroundings(
-        now=given.now,
-        secret=lambda reference: "known to the test alone",
-        transport=given.transport,
-        limits=given.limits,
-        state=given.state,
-        source_id=given.source_id,
-        sector="community",
-    )
     kind = text.split('"')[1]
-    adapter = BUILD[kind](path, surroundings)
+    adapter = BUILD[kind](path, _secretive(tmp_path))
     assert adapter.profile.adapter == f"{kind}/1"
     assert adapter.profile.held
     await adapter.aclose()

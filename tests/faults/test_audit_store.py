@@ -54,9 +54,9 @@ class Store:
         began = time.perf_counter()
         with pytest.raises(AuditUnavailable) as caught:
             await self.trail.append(intent("jny_refused"))
-        assert time.perf_counter() - began < WRITE_S + 0.3
+        assert time.perf_counter() - began < WRITE_S + 0.5
         assert caught.value.status == 503
-        assert not self.trail.is_writable() or caught.value.reason == "slow"
+        assert not self.trail.is_writable()
         return caught.value.reason
 
 
@@ -151,7 +151,7 @@ async def test_who_waits_behind_a_slow_store_is_refused_too_and_not_written(stor
 
 
 async def test_no_more_may_wait_than_could_be_written(tmp_path):
-    trail = trail_at(sqlite_url(tmp_path), batch=1)
+    trail = trail_at(sqlite_url(tmp_path), batch=1, write_s=10)
     await trail.start("0.1.0")
     lock = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")

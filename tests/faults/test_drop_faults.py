@@ -1,6 +1,7 @@
 """Drops that are half-written, garbage, replaced while read, or gone."""
 
 import asyncio
+import json
 import os
 import shutil
 from datetime import datetime, timedelta
@@ -72,7 +73,7 @@ def codes(answer: Answer) -> dict[str, int]:
     return {caveat.code: caveat.count for caveat in answer.caveats}
 
 
-def quarantined(folder) -> list[str]:
+def quarantined(folder):
     return (folder / "state" / "quarantine.csv").read_text("utf-8").splitlines()[1:]
 
 
@@ -234,7 +235,7 @@ async def test_a_manifest_says_how_fresh_the_drop_is(tmp_path, opening):
 async def test_a_manifest_may_be_a_csv_of_every_file(tmp_path, opening):
     adapter = opening(events(3), style=Style(manifest=True))
     data = (tmp_path / "drops" / "events.csv").read_bytes()
-    told_of = __import__("json").loads(manifest("events.csv", data, 3))
+    told_of = json.loads(manifest("events.csv", data, 3))
     path = tmp_path / "drops" / "events.csv.manifest.json"
     path.write_text(
         f"file,sha256,rows,as_of\nevents.csv,{told_of['sha256'].upper()},3,\n", "utf-8"

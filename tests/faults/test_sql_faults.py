@@ -200,10 +200,12 @@ class TestPostgres:
         await connection.execute(
             'DROP TABLE IF EXISTS typed; CREATE TABLE typed ("record id" bigint,'
             f' "start" timestamptz, "{LOCAL} 0" uuid, day date, done boolean,'
-            " amount numeric, nhs bigint);"
+            " amount numeric, nhs bigint)"
+        )
+        await connection.execute(
             "INSERT INTO typed VALUES (7, '2024-07-01 09:30+00',"
-            " '6f1e1f9e-0000-4000-8000-000000000001', '2024-07-02', true, 1.50,"
-            f" {SOMEONE.nhs_number})"
+            " '6f1e1f9e-0000-4000-8000-000000000001', '2024-07-02', true, 1.50, $1)",
+            int(SOMEONE.nhs_number or "0"),
         )
         await connection.close()
         source = mapped(tmp_path, 'table = "typed"', url=f'url = "{postgres.url}"')

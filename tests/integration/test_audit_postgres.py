@@ -88,7 +88,7 @@ async def test_a_head_held_by_another_refuses_in_time_and_works_when_let_go(url)
     began = time.perf_counter()
     with pytest.raises(AuditUnavailable):
         await trail.append(intent("jny_refused"))
-    assert time.perf_counter() - began < 0.8
+    assert time.perf_counter() - began < 1.0
     await held.rollback()
     await other.close()
     await trail.append(intent("jny_after"))

@@ -4,13 +4,14 @@ import csv
 import io
 import subprocess
 import sys
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
 from adapters.contract import Identifier, Identifiers, Query
 from adapters.errors import ConfigurationError
+from adapters.moment import LONDON, Moment
 from adapters.registry import open_source
 from adapters.vocabulary import CATEGORIES
 from examples.crosssector.__main__ import main
@@ -86,7 +87,7 @@ async def test_every_row_is_an_event_whatever_its_time(given, tmp_path, table):
     assert answer.caveats == ()
     found = {e.record_id[-1]: e for e in answer.events}
     assert sorted(found) == ["0", "1", "2", "3", "4"]
-    assert found["0"].start.text == "2024-03-01"
+    assert found["0"].start == Moment(datetime(2024, 3, 1, tzinfo=LONDON), "day")
     assert found["1"].start is None
     assert found["1"].caveats == ()
     assert found["2"].caveats == ("impossible_time",)

@@ -11,7 +11,6 @@ from tests.gateways import (
     code_of,
     echoes,
     running,
-    states_of,
     write_gateway,
 )
 
@@ -25,20 +24,6 @@ def folder(tmp_path):
 async def client(folder):
     async with running(folder / "throughline.toml", DocumentedClient) as client:
         yield client
-
-
-async def test_a_gateway_is_ready_whatever_its_sources_do(folder):
-    drops = folder / "sources" / "Z9A01.gp" / "drops"
-    drops.rename(folder / "elsewhere")
-    (folder / "sources" / "Z9B02.epr" / "events.db").unlink()
-    async with running(folder / "throughline.toml", DocumentedClient) as client:
-        for path in ("/readyz", "/livez"):
-            response = await client.get(path)
-            assert (response.status_code, response.json()) == (200, {"ok": True})
-        await ask(client)
-        assert (await client.get("/readyz")).status_code == 200
-        (folder / "elsewhere").rename(drops)
-        assert states_of((await ask(client)).json())["Z9A01.gp"] == "ok"
 
 
 async def test_the_sources_say_whom_one_may_ask(client):

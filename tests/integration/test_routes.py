@@ -3,21 +3,16 @@
 Every response is held to the OpenAPI document, closed, by the client itself.
 """
 
-import re
-import shutil
+import json
 import sqlite3
 from contextlib import closing
 
 import pytest
 
-from adapters.errors import ConfigurationError
-from gateway.app import create_app
-from gateway.settings import load_settings
 from tests.documented import DocumentedClient
 from tests.gateways import (
     PERSON,
     QUESTION,
-    SOURCES,
     ask,
     code_of,
     echoes,
@@ -25,7 +20,7 @@ from tests.gateways import (
     states_of,
     write_gateway,
 )
-from tests.houses import ANN, HouseClock
+from tests.houses import ANN
 from tests.people import LOCAL, number
 from tests.stub_fhir import StubFhir
 
@@ -206,29 +201,6 @@ async def test_another_preference_is_not_said_to_be_applied(client, prefer):
     assert "preference-applied" not in response.headers
 
 
-async def test_when_no_source_answers_it_is_503_and_says_which(folder):
-    shutil.rmtree(folder / "sources" / "Z9A01.gp" / "drops")
-    (folder / "sources" / "Z9B02.epr" / "events.db").unlink()
-    async with running(folder / "throughline.toml", DocumentedClient) as client:
-        response = await ask(client)
-    told = response.json()
-    assert (response.status_code, code_of(response)) == (503, "no-source-answered")
-    assert states_of(told) == dict.fromkeys(SOURCES, "unavailable")
-    assert told["completeness"]["level"] == "none"
-    assert int(response.headers["retry-after"]) > 0
-    assert all(each["events"] is None for each in told["completeness"]["sources"])
-
-
-async def test_without_an_audit_trail_nothing_is_asked(client, folder):
-    (folder / "throughline.db").unlink()
-    response = await ask(client)
-    assert (response.status_code, code_of(response)) == (503, "audit-unavailable")
-    assert int(response.headers["retry-after"]) > 0
-    assert code_of(await client.get("/readyz")) == "audit-unavailable"
-    sources = (await client.get("/v1/sources")).json()["items"]
-    assert {each["state"] for each in sources} == {None}
-
-
 async def test_a_refusal_and_an_answer_are_both_on_the_trail(client, folder):
     await ask(client)
     await ask(client, QUESTION | {"require": {"sources": ["Z9C03.asc"]}})
@@ -260,15 +232,3 @@ async def test_odd_text_is_taken_or_refused_and_never_breaks_anything(client, ch
     assert response.status_code in {200, 400, 403, 503}
     if response.status_code == 503:
         assert code_of(response) == "no-source-answered"
-
-
-async def test_a_broken_mapping_does_not_start(folder):
-    source = folder / "sources" / "Z9A01.gp" / "source.toml"
-    text = source.read_text("utf-8")
-    source.write_text(text.replace("split =", "splitt ="), "utf-8")
-    line = next(n for n, t in enumerate(text.splitlines(), 1) if t.startswith("split"))
-    with pytest.raises(ConfigurationError) as caught:
-        create_app(load_settings(folder / "throughline.toml", {}), HouseClock())
-    told = str(caught.value)
-    assert told.startswith(f"{source}, line {line}: mapping.label_column.splitt:")
-    assert "Did you mean split?" in told

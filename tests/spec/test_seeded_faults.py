@@ -59,6 +59,12 @@ FAULTS = {
         sizes.too_large,
         "501 lines, most 500",
     ),
+    "functions that are mostly too long": (
+        "gateway/rambling.py",
+        ("def ramble():\n" + "    print()\n" * 29) * 200,
+        sizes.too_large,
+        "functions: p90 is 30 lines, most 25",
+    ),
     "a forbidden import": (
         "policies/shortcut.py",
         "def load():\n    import msgspec\n",
@@ -258,12 +264,27 @@ FAULTS = {
 }
 
 
+# The files that a law reads by name.
+READ = ("adapters/registry.py", "gateway/problems.py", "gateway/settings.py")
+
+
+@pytest.fixture
+def frame(tmp_path):
+    """As much of the tree as a law needs to be asked."""
+    for folder in ("policies", "tests/unit", "docs"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in READ:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
 @pytest.fixture
 def copy(tmp_path):
-    """The tree, without what tools made of it."""
-    made = shutil.ignore_patterns("__pycache__", ".venv", ".git", "*_cache", "var")
+    """The packages, without what tools made of them."""
+    made = shutil.ignore_patterns("__pycache__", "*_cache")
     target = tmp_path / "copy"
-    for folder in ("gateway", "adapters", "policies", "tests", "docs"):
+    for folder in ("gateway", "adapters", "policies"):
         shutil.copytree(ROOT / folder, target / folder, ignore=made)
     shutil.copy(ROOT / "pyproject.toml", target)
     return target
@@ -289,13 +310,14 @@ def run(copy, *command):
 
 
 @pytest.mark.parametrize("fault", list(FAULTS))
-def test_the_law_finds_the_fault(copy, fault):
+def test_the_law_finds_the_fault(frame, fault):
     path, text, law, complaint = FAULTS[fault]
-    seed(copy, path, text)
-    assert any(complaint in each for each in law(copy)), law(copy)
+    assert not any(complaint in each for each in law(frame))
+    seed(frame, path, text)
+    assert any(complaint in each for each in law(frame)), law(frame)
 
 
-def test_what_only_looks_like_a_fault_is_let_be(copy):
+def test_what_only_looks_like_a_fault_is_let_be(frame):
     """A law that cries at everything is soon silenced."""
     text = (
         "def tell(log, events, identifier, path, key):\n"
@@ -305,18 +327,18 @@ def test_what_only_looks_like_a_fault_is_let_be(copy):
         "    def __repr__(self):\n"
         "        return f'C({self.kind})'\n"
     )
-    seed(copy, "gateway/quiet.py", text)
-    assert [c for c in silence.told(copy) if "quiet.py" in c] == []
+    seed(frame, "gateway/quiet.py", text)
+    assert silence.told(frame) == []
 
 
-def test_a_docstring_does_not_make_a_function_long(copy):
+def test_a_docstring_does_not_make_a_function_long(frame):
     body = "    print()\n" * 59
     seed(
-        copy,
+        frame,
         "gateway/told.py",
         f'def told():\n    """One.\n\n    Two.\n    """\n{body}',
     )
-    assert [c for c in sizes.too_large(copy) if "told.py" in c] == []
+    assert [c for c in sizes.too_large(frame) if "told.py" in c] == []
 
 
 IMPORT_LINTER = (

@@ -203,6 +203,25 @@ async def test_whoever_gave_up_is_told_once_whatever_becomes_of_the_write(
     assert is_whole(tmp_path)
 
 
+async def test_a_write_under_way_is_no_reason_to_doubt_but_one_too_late_is(
+    tmp_path, clock
+):
+    log = HeldLog(tmp_path)
+    trail = Trail(log, KEY, settings=bounds(write_s=0.2), clock=clock)
+    await trail.start("0.1.0")
+    log.let.clear()
+    waiting = asyncio.create_task(trail.append(intent()))
+    await asyncio.sleep(0.02)
+    assert trail.is_writable()
+    with pytest.raises(AuditUnavailable):
+        await waiting
+    assert not trail.is_writable()
+    log.let.set()
+    await trail.append(intent())
+    assert trail.is_writable()
+    await trail.aclose()
+
+
 async def test_who_gave_up_before_the_turn_came_is_not_written(tmp_path, clock):
     log = HeldLog(tmp_path)
     trail = Trail(log, KEY, settings=bounds(write_s=0.1, batch=1), clock=clock)

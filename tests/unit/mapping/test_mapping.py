@@ -283,6 +283,7 @@ def test_a_person_is_as_most_rows_tell_it():
     ]
     person = mapping.person.person(rows, ())
     assert (person.name, person.gender) == ("Ann", None)
+    assert person.birth_date is not None
     assert person.birth_date.text == "1950-01-01"
 
 

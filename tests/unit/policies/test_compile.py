@@ -3,6 +3,7 @@
 import pytest
 
 from policies import compile as compiling
+from policies import vocabulary
 from policies.compile import bits, compile_set
 from policies.errors import Invalid
 from policies.obligations import View
@@ -28,6 +29,15 @@ def test_the_version_names_the_documents_whatever_their_order():
         compile_set([one, other], []).version == compile_set([other, one], []).version
     )
     assert compile_set([one], []).version != compile_set([one, other], []).version
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(compiling, "ENGINE"), (vocabulary, "HASH")]
+)
+def test_the_version_names_the_engine_and_the_vocabulary(monkeypatch, module, name):
+    before = compile_set([read(agreement())], []).version
+    monkeypatch.setattr(module, name, "another")
+    assert compile_set([read(agreement())], []).version != before
 
 
 def test_the_views_a_set_remembers_are_bounded(monkeypatch):

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -158,3 +158,58 @@ def test_the_oldest_day_is_of_london_and_never_before_the_calendar():
     late = datetime.fromisoformat("2031-05-31T23:30:00Z")
     assert oldest_day(late, 1) == date(2031, 5, 31)
     assert oldest_day(NOW, 999_999_999) == date(1, 1, 1)
+
+
+def test_an_unlabelled_source_needs_its_own_clearance_beside_each_label():
+    policy_set = signed(
+        agreement(
+            clause(cleared_labels=["PSY"]),
+            clause(id="c2", cleared_labels=["unlabelled"]),
+        )
+    )
+    decision = decided(policy_set, None, cell(labels="unlabelled"))
+    released = opened(decision, Thing(), Thing(labels=frozenset({"PSY"})))
+    assert [thing.labels for thing, _ in released.items] == [frozenset()]
+    both = signed(agreement(clause(cleared_labels=["PSY", "unlabelled"])))
+    decision = decided(both, None, cell(labels="unlabelled"))
+    assert len(opened(decision, Thing(labels=frozenset({"PSY"}))).items) == 1
+
+
+def test_a_veto_on_a_label_holds_where_labels_are_not_known():
+    policy_set = signed(agreement(), local_rule(rule(when={"labels_any": ["STD"]})))
+    unsure = decided(policy_set, None, cell(labels="unlabelled"))
+    assert [(each.code, each.authority) for each in unsure.because] == [
+        ("unknown", "LR-Z9B-1/v1@1")
+    ]
+    labelled = decided(policy_set)
+    psychiatric = Thing(labels=frozenset({"PSY"}))
+    assert len(opened(labelled, Thing(), psychiatric).items) == 2
+
+
+STATES = {"legally-restricted": "states", "sensitive-record": "states"}
+RESTRICTED = {
+    "legally-restricted": (True, NOW),
+    "sensitive-record": (False, NOW),
+    "local-dissent": (False, NOW),
+}
+
+
+def test_a_silent_veto_hides_that_anything_else_was_withheld():
+    decision = decided(signed(agreement()), None, cell(flags=STATES))
+    things = [Thing(), Thing(category="documents")]
+    released = opened(decision, *things, flags=RESTRICTED)
+    assert (released.silent, released.withheld) == (True, 0)
+    assert released.withheld_categories == frozenset()
+
+
+def test_a_silent_veto_that_leaves_something_leaves_no_sign():
+    policy_set = signed(agreement())
+    decisions = {
+        "encounters": decided(policy_set, None, cell(flags=STATES)),
+        "medications": decided(policy_set, None, cell(category="medications")),
+    }
+    stale = {flag: (False, NOW - timedelta(days=8)) for flag in STATES}
+    items = [Thing(), Thing(category="medications")]
+    released = release(Sealed(items, stale), decisions, NOW)
+    assert [thing for thing, _ in released.items] == [items[1]]
+    assert (released.silent, released.withheld) == (False, 0)
