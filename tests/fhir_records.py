@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from adapters.contract import Code, Event, Identifier
-from adapters.fhir.tables import STATUSES
+from adapters.fhir.tables import NEGATIONS, STATUSES
 from adapters.moment import Moment
 
 Record = dict[str, Any]
@@ -67,7 +67,8 @@ def _resource(event: Event, patient: str) -> Record:
 
 def _status(name: str, status: str) -> Record:
     """The type's own word for a status; where it has none, its first word."""
-    words = STATUSES[name]
+    # A negation is told in the title too, which would not be the event's own.
+    words = {k: v for k, v in STATUSES[name].items() if k not in NEGATIONS}
     word = next(
         (own for own, ours in words.items() if ours == status), next(iter(words))
     )

@@ -17,7 +17,8 @@ def sign(
 ) -> str:
     """The signature as a YAML document, to keep beside the agreement.
 
-    ConfigurationError unless the file holds exactly one agreement.
+    ConfigurationError unless the file holds exactly one agreement, to which the
+    organisation is a party: another's signature would count for nothing.
     """
     agreements = []
     for data in read_yaml(path):
@@ -31,6 +32,10 @@ def sign(
         message = "holds no agreement, or several. Sign a file that holds one."
         raise ConfigurationError(message, file=str(path))
     agreement = agreements[0]
+    parties = agreement.parties
+    if organisation not in parties.providers | parties.recipients:
+        message = "is signed for a body that is not a party. Use a party's ODS code."
+        raise ConfigurationError(message, file=str(path))
     signature = {
         "kind": "signature",
         "document": agreement.id,

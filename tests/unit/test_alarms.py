@@ -12,11 +12,10 @@ NUMBER = number(0)
 
 
 @pytest.fixture(autouse=True)
-def _configured(capsys):
-    before = structlog.get_config()
+def _configured():
     alarms.configure()
     yield
-    structlog.configure(**before)
+    structlog.reset_defaults()
 
 
 def lines(capsys):

@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+import structlog
 import yaml
 from joserfc import jws
 from typer.testing import CliRunner
@@ -18,6 +19,12 @@ from tests.people import number
 from tests.unit.test_terminal import JOURNEY, PROBLEM
 
 PERSON = number(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_log():
+    yield
+    structlog.reset_defaults()
 
 
 def run(*arguments, typed=None):

@@ -140,6 +140,43 @@ def test_what_is_wrong_is_named_by_its_place(change, code, fields):
     assert refusal(LEAST | change) == (code, fields)
 
 
+@pytest.mark.parametrize(
+    ("body", "code", "fields"),
+    [
+        (
+            LEAST | {"since": "2024-03-01", "until": "2024-03-01"},
+            "request-invalid",
+            [("/until", "not-after-since")],
+        ),
+        (
+            LEAST | {"break_glass": "x"},
+            "request-invalid",
+            [("/break_glass", "not-issued")],
+        ),
+        (
+            {"purpose": "direct-care"},
+            "request-invalid",
+            [("/nhs_number", "one-of"), ("/identifier", "one-of")],
+        ),
+        (
+            LEAST | {"identifier": {"system": LOCAL, "value": "x"}},
+            "request-invalid",
+            [("/nhs_number", "one-of"), ("/identifier", "one-of")],
+        ),
+        (
+            {
+                "purpose": "direct-care",
+                "identifier": {"system": LOCAL, "value": " \t"},
+            },
+            "identifier-invalid",
+            [("/identifier/value", "empty")],
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_named(body, code, fields):
+    assert refusal(body) == (code, fields)
+
+
 def test_several_wrong_fields_are_all_named():
     code, fields = refusal(LEAST | {"limit": 0, "min_sources": "x", "y": 1})
     assert code == "request-invalid"
