@@ -82,9 +82,7 @@ def _says(
         flags = tuple(
             FlagState(flag=flag, present=False, as_of=NOW) for flag in _STATES
         )
-        told = [
-            replace(each, flags=each.flags or flags, held=held) for each in answers
-        ]
+        told = [replace(each, flags=each.flags or flags, held=held) for each in answers]
         replies = [Reply(each, NOW, 7) for each in told]
         return seal.sealed(at, replies, KNOWN, out_of_time=out_of_time)
 
@@ -193,9 +191,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     "shared": _mismatch(_says(_caveated(answer(about=None), "shared_identifier"))),
     "stale": Scene(
         outcome=_says(answer(event("r1"), as_of=_OLD)),
-        expected=Expected(
-            state="stale", reason="older_than_promised", domain="source"
-        ),
+        expected=Expected(state="stale", reason="older_than_promised", domain="source"),
     ),
     "timeout": _failed("timeout", "deadline", "source"),
     "error": _failed("error", "unreadable", "source"),

@@ -84,7 +84,10 @@ def matched(
 def _differ(
     patients: Sequence[Patient], own: Mapping[int, frozenset[Identifier]]
 ) -> bool:
-    """Whether these cannot all be one person: by NHS number, else by birth date."""
+    """Whether these may be several people: by NHS number, else by birth date.
+
+    Two of whom nothing tells that they are one are taken for two.
+    """
     numbers = {
         one.value
         for patient in patients
@@ -92,7 +95,19 @@ def _differ(
         if one.system == nhs_number.SYSTEM
     }
     births = {patient.birth_date for patient in patients if patient.birth_date}
-    return len(numbers) > 1 or len(births) > 1
+    if len(patients) < 2 or len(numbers) > 1 or len(births) > 1:
+        return len(patients) > 1
+    every_born = all(patient.birth_date for patient in patients)
+    return not (every_born or _all_numbered(patients, own))
+
+
+def _all_numbered(
+    patients: Sequence[Patient], own: Mapping[int, frozenset[Identifier]]
+) -> bool:
+    return all(
+        any(one.system == nhs_number.SYSTEM for one in own[id(patient)])
+        for patient in patients
+    )
 
 
 def _contradicts(own: frozenset[Identifier], asked: Identifiers) -> bool:

@@ -93,8 +93,9 @@ def read_yaml(path: Path) -> list[dict[str, object]]:
     except RecursionError:
         message = "is nested too deeply. Flatten it."
         raise ConfigurationError(message, file=str(path)) from None
-    for each in found:
-        if each is not None and not isinstance(each, dict):
-            message = "holds something that is not a document. Start it with kind:."
-            raise ConfigurationError(message, file=str(path))
-    return [each for each in found if each is not None]
+    # With every scalar as text, a document without anything in it is the empty one.
+    documents = [each for each in found if each != ""]
+    if not all(isinstance(each, dict) for each in documents):
+        message = "holds something that is not a document. Start it with kind:."
+        raise ConfigurationError(message, file=str(path))
+    return documents

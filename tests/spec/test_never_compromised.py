@@ -144,9 +144,7 @@ def test_denied_cells_are_never_asked(
         for owner in OWNERS
     }
     told = relationships or {"none"}
-    asking = inquire(
-        gateway, doctor(*told, role=role), question(categories=categories)
-    )
+    asking = inquire(gateway, doctor(*told, role=role), question(categories=categories))
     try:
         asyncio.run(asking)
     except RequestError as error:
@@ -228,7 +226,9 @@ def test_a_wrong_persons_record_never_leaves(records, header):
     assert (first.reason == "identity_mismatch") == strangers
     assert second.state == "ok"
     if strangers:
-        unnamed = [e for e, (of, _) in zip(events, records, strict=True) if not of.every]
+        unnamed = [
+            e for e, (of, _) in zip(events, records, strict=True) if not of.every
+        ]
         shown = {each.provenance.record_id for each in journey.events}
         assert not shown & {each.record_id for each in unnamed}
         assert journey.completeness.level != "complete"
@@ -273,9 +273,7 @@ async def test_without_an_intent_no_source_is_asked():
 
 
 async def test_without_an_outcome_nothing_is_released():
-    gateway = house(
-        source("Z9A01.x", spy(event("r1"))), trail=FakeTrail(fails_at=1)
-    )
+    gateway = house(source("Z9A01.x", spy(event("r1"))), trail=FakeTrail(fails_at=1))
     refusal = await refused(gateway)
     assert (refusal.code, refusal.status) == ("audit-unavailable", 503)
     assert refusal.completeness is None
@@ -430,6 +428,8 @@ async def test_a_person_flagged_as_restricted_cannot_be_told_from_an_unknown_one
 async def test_no_refusal_shows_a_patient_value():
     gateway = house(source("Z9A01.x", broken(Unreadable("cut", "m"))))
     refusal = await refused(gateway)
-    text = repr(refusal) + str(refusal) + repr(msgspec.to_builtins(refusal.completeness))
+    text = (
+        repr(refusal) + str(refusal) + repr(msgspec.to_builtins(refusal.completeness))
+    )
     for each in ANN.every:
         assert each.value not in text

@@ -17,7 +17,7 @@ from tests.generative.policies.histories import SUPPORTED, sign
 from tests.spec.policies.shared_care import Thing
 
 generous = settings(deadline=None)
-LATER = "2031-03-01T09:00:00Z"  # after every signature that is generated
+LATER = "2031-10-26T08:00:00Z"  # after every generated agreement became active
 
 
 @st.composite

@@ -98,7 +98,7 @@ def test_a_rule_for_another_body_stops_the_start(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says", "line"),
     [
-        ("a: [1", "not YAML", 2),
+        ("a: [1\n", "not YAML", 2),
         ("a: 1\na: 2\n", "a key stands twice", 1),
         ("a: &x 1\nb: *x\n", "an alias is not taken", 2),
         ("- 1\n", "not a document", None),

@@ -232,7 +232,5 @@ def test_an_id_is_the_records_own_and_a_salt_hides_it():
 
 
 def test_a_record_id_of_broken_letters_still_has_an_id():
-    entry = Entry(
-        AT, event("\ud800"), BY_NHS_NUMBER, "encounters", frozenset(), None
-    )
+    entry = Entry(AT, event("\ud800"), BY_NHS_NUMBER, "encounters", frozenset(), None)
     assert event_id(entry, "").startswith("evt_")

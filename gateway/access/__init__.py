@@ -1,0 +1,1 @@
+"""Who is asking: tokens, keys, and the most a caller may ask for."""

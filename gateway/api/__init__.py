@@ -1,0 +1,1 @@
+"""One thin file per noun: what a caller may ask for over HTTP."""

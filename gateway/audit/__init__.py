@@ -1,0 +1,1 @@
+"""The trail: durable before data moves, chained, and without any content."""

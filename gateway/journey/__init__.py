@@ -1,0 +1,1 @@
+"""From one question to one journey, which says what is missing."""

@@ -1,0 +1,1 @@
+"""Tables of the gateway's own; never of patients."""
