@@ -41,6 +41,10 @@ PREFILTERED: Mapping[str, FlagRegistration] = {
     "legally-restricted": "prefiltered",
     "sensitive-record": "prefiltered",
 }
+STATES: Mapping[str, FlagRegistration] = {
+    "legally-restricted": "states",
+    "sensitive-record": "states",
+}
 ANN = person(0)
 BOB = person(1)
 RECIPIENT = "Z9R01"

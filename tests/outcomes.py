@@ -17,6 +17,7 @@ from tests.houses import (
     BOB,
     NOW,
     RECIPIENT,
+    STATES,
     answer,
     clause,
     event,
@@ -28,8 +29,6 @@ from tests.people import number
 
 KNOWN: Final = first_known(Identifiers(nhs_number=number(0)))
 IN_QUESTION: Final = frozenset({"encounters", "problems"})
-# With the flags a source states itself, so that an answer can settle them.
-_STATES: Final = {"legally-restricted": "states", "sensitive-record": "states"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +78,7 @@ def _says(
     held: frozenset[str] = IN_QUESTION,
 ) -> Callable[[Source], Outcome]:
     def outcome(at: Source) -> Outcome:
-        flags = tuple(
-            FlagState(flag=flag, present=False, as_of=NOW) for flag in _STATES
-        )
+        flags = tuple(FlagState(flag=flag, present=False, as_of=NOW) for flag in STATES)
         told = [replace(each, flags=each.flags or flags, held=held) for each in answers]
         replies = [Reply(each, NOW, 7) for each in told]
         return seal.sealed(at, replies, KNOWN, out_of_time=out_of_time)
@@ -99,7 +96,7 @@ def _caveated(said: Answer, *codes: str) -> Answer:
 
 def _flagged(flag: str) -> Answer:
     stated = tuple(
-        FlagState(flag=each, present=each == flag, as_of=NOW) for each in _STATES
+        FlagState(flag=each, present=each == flag, as_of=NOW) for each in STATES
     )
     return replace(answer(event("r1")), flags=stated)
 
@@ -221,7 +218,7 @@ SCENES: Final[Mapping[str, Scene]] = {
 
 def staged(scene: Scene, name: str, *, sector: str = "acute") -> ReleasedSource:
     """The scene at a source of this name, planned, sealed and opened for real."""
-    at = source(name, memory(held=scene.held), sector=sector, flags=_STATES)  # type: ignore[arg-type]  # the words of FlagRegistration
+    at = source(name, memory(held=scene.held), sector=sector, flags=STATES)
     owner = at.organisation.ods if scene.granted else "Z9Z99"
     policy = policy_of([owner], *scene.clauses)
     (planned,) = plan(policy, request(), [at], categories=IN_QUESTION)

@@ -75,7 +75,7 @@ def test_every_header_is_told(header):
 
 
 def test_the_example_is_a_question():
-    example = re.search(r"```json\n(.+?)```", GUIDE, flags=re.DOTALL)[1]
+    (example,) = re.findall(r"```json\n(.+?)```", GUIDE, flags=re.DOTALL)
     question = read_question(example.encode(), strict=False, limits=Limits())
     assert question.deadline_s == 2
     assert set(json.loads(example)) <= set(JourneyRequest.model_fields)

@@ -91,9 +91,9 @@ def test_a_newcomer_gets_a_journey_as_the_readme_says(desk):
     assert demo == "make demo"
     # The environment of this run is ready; whether make agrees is not asked here.
     with first_terminal(desk, "exec make -o .venv/ready demo") as look:
-        serving = SERVING.search(until_serving(look))
-        request = request.replace(":8000", f":{serving[2]}")
-        told = told.replace("ask ", f"ask --url {serving[1]} ")
+        ((url, port),) = SERVING.findall(until_serving(look))
+        request = request.replace(":8000", f":{port}")
+        told = told.replace("ask ", f"ask --url {url} ")
         answer, _, table = second_terminal(
             desk, f"{request}\necho; echo =====\n{told}"
         ).partition("=====")
@@ -101,4 +101,4 @@ def test_a_newcomer_gets_a_journey_as_the_readme_says(desk):
     assert {s["state"] for s in journey["completeness"]["sources"]} == {"ok"}
     assert len(journey["completeness"]["sources"]) == 6
     assert len(journey["events"]) > 20
-    assert table.index("Completeness: COMPLETE") < table.index("ambulance call")
+    assert table.index("Completeness: COMPLETE") < table.index("CAD-000001")

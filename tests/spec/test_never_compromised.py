@@ -27,6 +27,7 @@ from tests.houses import (
     ANN,
     BOB,
     NOW,
+    STATES,
     answer,
     clause,
     doctor,
@@ -363,7 +364,7 @@ async def test_unmet_conditions_show_no_event_and_say_what_is_missing():
     refusal = await refused(gateway, asked)
     assert (refusal.code, refusal.status) == ("required-sources-unmet", 424)
     assert refusal.unmet is not None
-    assert [each.condition for each in refusal.unmet] == ["source", "strict"]  # type: ignore[attr-defined]  # Unmet, by RequestError's wider word
+    assert [each.condition for each in refusal.unmet] == ["source", "strict"]
     assert msgspec.to_builtins(refusal.completeness)["answered"] == 1
 
 
@@ -391,10 +392,9 @@ async def test_a_person_flagged_as_restricted_cannot_be_told_from_an_unknown_one
     """Caught: a count, a caveat, a name or a taught identifier that tells."""
 
     def gateway(said):
-        flags = {"legally-restricted": "states", "sensitive-record": "states"}
         stating = FakeAdapter(lambda _: said, profile=profile(HELD))
         return house(
-            source("Z9A01.x", stating, flags=flags),
+            source("Z9A01.x", stating, flags=STATES),
             source("Z9B02.x", spy(event("r2"))),
         )
 

@@ -1,4 +1,4 @@
-"""The journey told: limits, names, numbers vouched for, discrepancies, audit."""
+"""The journey told: limits, names, numbers vouched for, discrepancies."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -6,54 +6,36 @@ from datetime import date, timedelta
 import pytest
 
 from adapters import nhs_number
-from adapters.contract import Caveat, FlagState, Identifier, Identifiers
-from gateway.audit.records import Denied, Intent, Outcome
+from adapters.contract import Caveat, FlagState, Identifiers, Person
 from gateway.journey.completeness import retry_after
-from gateway.journey.inquiry import inquire
-from gateway.journey.question import Claim
-from gateway.journey.sightings import Sighting, Sightings
-from gateway.problems import RequestError
-from gateway.settings import Limits
-from tests.fakes import FakeAdapter, FakeTrail
+from gateway.journey.identity import BY_SOURCE
+from gateway.journey.outcome import Entry, Header
+from tests.fakes import FakeAdapter
 from tests.houses import (
     ANN,
     BOB,
     NOW,
+    STATES,
     answer,
     clause,
-    doctor,
     event,
-    house,
     policy_of,
     profile,
     question,
     source,
 )
+from tests.journeys import (
+    BY_OLD,
+    OLD_NUMBER,
+    WITH_OLD,
+    fails,
+    from_answers,
+    says,
+    shown,
+    told,
+)
 from tests.outcomes import SCENES, staged
-from tests.people import LOCAL, OLD, number
-
-OLD_NUMBER = Identifier(OLD, "O-1")
-BY_OLD = Identifiers(others=frozenset({OLD_NUMBER}))
-WITH_OLD = Identifiers(nhs_number=number(0), others=ANN.others | {OLD_NUMBER})
-ALL_SYSTEMS = {nhs_number.SYSTEM, LOCAL, OLD}
-WHOLE = replace(profile(systems=ALL_SYSTEMS), whole_person=True)
-
-
-def says(said, *, of=WHOLE):
-    return FakeAdapter(lambda _: said, profile=of)
-
-
-def from_answers(**answers):
-    """Sources by organisation, each of which gives one answer."""
-    return [source(f"{ods}.x", says(said)) for ods, said in answers.items()]
-
-
-async def told(*sources, asked=None, who=None, **given):
-    return await inquire(house(*sources, **given), who or doctor(), asked or question())
-
-
-def shown(journey):
-    return [each.provenance.record_id for each in journey.events]
+from tests.people import number
 
 
 async def test_twins_of_two_sources_name_each_other_and_both_stay():
@@ -101,12 +83,9 @@ async def test_a_limit_met_exactly_cuts_nobody():
 
 
 async def test_a_failed_source_beside_a_cut_one_is_left_as_it_is():
-    def fails(_):
-        raise ZeroDivisionError
-
     journey = await told(
         *from_answers(Z9A01=answer(event("a1"), event("a2"))),
-        source("Z9B02.x", FakeAdapter(fails, profile=profile())),
+        source("Z9B02.x", fails()),
         asked=question(limit=1),
     )
     assert [each.state for each in journey.completeness.sources] == ["ok", "error"]
@@ -200,14 +179,14 @@ async def test_hidden_record_ids_cannot_be_guessed_from_the_events_id():
     hiding = policy_of(
         ["Z9A01"], clause(obligations={"hide_fields": ["event.record_id"]})
     )
-    ids = set()
-    for _ in range(2):
-        journey = await told(*from_answers(Z9A01=answer(event("a1"))), policy=hiding)
-        (found,) = journey.events
-        assert found.provenance.record_id is None
-        ids.add(found.id)
-    assert len(ids) == 2
-    assert journey.decision.obligations == ["hide_fields"]
+    journeys = [
+        await told(*from_answers(Z9A01=answer(event("a1"))), policy=hiding)
+        for _ in range(2)
+    ]
+    events = [each for journey in journeys for each in journey.events]
+    assert [each.provenance.record_id for each in events] == [None, None]
+    assert len({each.id for each in events}) == 2
+    assert journeys[0].decision.obligations == ["hide_fields"]
 
 
 async def test_events_withheld_for_their_label_or_age_are_said_to_be():
@@ -335,131 +314,11 @@ async def test_where_nobody_holds_what_was_asked_the_journey_is_not_complete():
     assert "No source here can tell" in journey.completeness.statement
 
 
-async def test_asked_by_another_identifier_the_trail_names_both():
-    trail = FakeTrail()
-    await told(
-        *from_answers(Z9A01=answer(event("a1", of=WITH_OLD), about=WITH_OLD)),
-        asked=question(BY_OLD),
-        trail=trail,
-    )
-    intent, outcome = trail.records
-    assert isinstance(intent, Intent)
-    assert isinstance(outcome, Outcome)
-    assert intent.subjects == (trail.subject_of(OLD_NUMBER),)
-    assert outcome.subjects == (trail.subject_of(number(0)),)
-
-
-async def test_the_trail_says_who_asked_what_and_what_became_of_it():
-    trail = FakeTrail()
-    await told(
-        *from_answers(Z9A01=answer(event("a1")), Z9B02=answer(about=None)),
-        asked=question(
-            agreement="DSA-TEST", claim=Claim(kind="self-claimed", reason="r")
-        ),
-        trail=trail,
-    )
-    intent, outcome = trail.records
-    assert isinstance(intent, Intent)
-    assert intent.sources == ("Z9A01.x", "Z9B02.x")
-    assert intent.subjects == (trail.subject_of(number(0)),)
-    assert intent.evidence == ("registered@Z9R01", "self-claimed")
-    assert intent.agreement == "DSA-TEST"
-    assert {(each.organisation, each.effect) for each in intent.decisions} == {
-        ("Z9A01", "permit"),
-        ("Z9B02", "permit"),
-    }
-    assert isinstance(outcome, Outcome)
-    assert (outcome.result, outcome.level, outcome.subjects) == (
-        "released",
-        "complete",
-        (),
-    )
-    found = [(each.state, each.count, each.as_of) for each in outcome.sources]
-    assert found == [("ok", 1, NOW), ("unknown_person", 0, NOW)]
-
-
-async def test_a_source_outside_the_question_is_not_in_the_intent():
-    trail = FakeTrail()
-    outside = source(
-        "Z9B02.x", FakeAdapter(lambda _: answer(), profile=profile(["documents"]))
-    )
-    await told(
-        *from_answers(Z9A01=answer()),
-        outside,
-        asked=question(categories=frozenset({"encounters"})),
-        trail=trail,
-    )
-    intent, _ = trail.records
-    assert isinstance(intent, Intent)
-    assert intent.sources == ("Z9A01.x",)
-
-
-async def test_a_claim_of_ones_own_is_weighed_as_evidence():
-    """The floor demands notices of a claim, which nobody here could send: refused."""
-    trail = FakeTrail()
-    with pytest.raises(RequestError) as caught:
-        await told(
-            *from_answers(Z9A01=answer(event("a1"))),
-            asked=question(claim=Claim(kind="self-claimed", reason="on call")),
-            who=doctor("none"),
-            policy=policy_of(["Z9A01"], clause(relationships=["self-claimed"])),
-            trail=trail,
-        )
-    assert caught.value.code == "not-permitted"
-    (record,) = trail.records
-    assert isinstance(record, Denied)
-    assert record.evidence == ("self-claimed",)
-
-
-async def test_a_stranger_and_a_broken_adapter_raise_an_alarm(capsys):
-    def fails(_):
-        raise ZeroDivisionError
-
-    await told(
-        *from_answers(Z9A01=answer(event("a1"), event("b1", of=BOB))),
-        source("Z9B02.x", FakeAdapter(fails, profile=profile())),
-        source("Z9C03.x", says(answer(event("c1")))),
-    )
-    said = "".join(capsys.readouterr())
-    assert "identity_mismatch" in said
-    assert "adapter_defect" in said
-    for each in (*ANN.every, *BOB.every):
-        assert each.value not in said
-
-
-async def test_what_was_last_seen_of_a_source_outlives_the_journey():
-    sightings = Sightings()
-    left = [answer(event("a1")), None]
-
-    def look(_):
-        said = left.pop(0)
-        if said is None:
-            raise ZeroDivisionError
-        return said
-
-    seen = source("Z9A01.x", FakeAdapter(look, profile=WHOLE))
-    steady = source("Z9B02.x", says(answer()))
-    gateway = replace(house(seen, steady), sightings=sightings)
-    assert sightings.of(seen) is None
-    await inquire(gateway, doctor(), question())
-    assert sightings.of(seen) == Sighting(
-        state="answering", as_of="2026-03-01T12:00:00Z"
-    )
-    await inquire(gateway, doctor(), question())
-    assert sightings.of(seen) == Sighting(state="error", as_of="2026-03-01T12:00:00Z")
-
-
-@pytest.mark.parametrize("key", ["denied", "no hint"])
-def test_a_source_that_was_not_asked_was_not_seen(key):
-    sightings, found = Sightings(), staged(SCENES[key], "Z9A01.x")
-    sightings.note(found.asked)
-    assert sightings.of(found.asked.source) is None
-
-
-def test_a_source_that_failed_at_first_sight_has_no_freshness():
-    sightings, found = Sightings(), staged(SCENES["timeout"], "Z9A01.x")
-    sightings.note(found.asked)
-    assert sightings.of(found.asked.source) == Sighting(state="timeout", as_of=None)
+def test_what_is_held_of_a_person_shows_nothing_of_them():
+    at = source("Z9A01.x", says(answer()))
+    entry = Entry(at, event("a1"), BY_SOURCE, "encounters", frozenset(), None)
+    header = Header(Person(identifiers=ANN.every, name="Ann"), frozenset())
+    assert (repr(entry), repr(header)) == ("Entry(Z9A01.x)", "Header()")
 
 
 def test_without_a_hint_the_caller_may_come_back_soon():
@@ -475,12 +334,10 @@ async def test_a_flag_stated_absent_in_one_round_and_present_in_the_other_holds(
         )
         return replace(answer(event("a1")), flags=flags)
 
-    states = {"legally-restricted": "states", "sensitive-record": "states"}
     flagged = FakeAdapter(look, profile=profile())
     journey = await told(
-        source("Z9A01.x", flagged, flags=states),
+        source("Z9A01.x", flagged, flags=STATES),
         source("Z9B02.x", says(answer(event("b1")))),
-        limits=Limits(),
     )
     assert shown(journey) == ["b1"]
     assert journey.completeness.sources[0].state == "unknown_person"
