@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -25,7 +25,7 @@ from gateway.demo.breakage import Breakage, Fault
 from gateway.demo.run import DemoOptions, run_demo
 from gateway.policy.signing import sign
 from gateway.settings import ClientSettings, Settings, load_settings
-from policies.vocabulary import RELATIONSHIPS
+from policies.vocabulary import RELATIONSHIPS, ROLES
 
 app = typer.Typer(
     name="throughline",
@@ -72,7 +72,7 @@ def token(  # noqa: PLR0913 - one option for each thing a token says
         str | None, typer.Option(help="ODS code acted for; the client's first.")
     ] = None,
     role: Annotated[
-        str | None, typer.Option(help="One role; the client's first.")
+        str | None, typer.Option(help="One role; the client's first clinical one.")
     ] = None,
     purpose: Annotated[
         list[str] | None, typer.Option(help="Bounds the purposes; may be repeated.")
@@ -88,14 +88,14 @@ def token(  # noqa: PLR0913 - one option for each thing a token says
     with _explained():
         settings = _settings(config)
         registered = _client(settings, client)
-        acting_for = _of("organisation", organisation, registered.organisations)
+        acting_for = _of("organisation", organisation, sorted(registered.organisations))
         told = Relationship(kind=relationship, organisation=acting_for)
         wanted = Wanted(
             client_id=registered.client_id,
             organisation=acting_for,
-            role=_of("role", role, registered.roles),
+            role=_of("role", role, [r for r in ROLES if r in registered.roles]),
             purposes=[
-                _of("purpose", one, registered.purposes) for one in purpose or ()
+                _of("purpose", p, sorted(registered.purposes)) for p in purpose or ()
             ],
             relationships=() if relationship == "none" else (told,),
         )
@@ -144,7 +144,9 @@ def demo(  # noqa: PLR0913 - one option for each way to run it
     once: Annotated[bool, typer.Option("--once", help="End after one journey.")] = (
         False
     ),
-    port: Annotated[int, typer.Option(help="Where the gateway listens.")] = 8000,
+    port: Annotated[
+        int | None, typer.Option(help="Where to listen; 8000, or any with --once.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, other people.")] = 7,
     slow: Annotated[list[str] | None, typer.Option(help="A source made slow.")] = None,
     broken: Annotated[list[str] | None, typer.Option(help="A source broken.")] = None,
@@ -170,7 +172,7 @@ def demo(  # noqa: PLR0913 - one option for each way to run it
         say=typer.echo,
         once=once,
         seed=seed,
-        port=port,
+        port=(0 if once else 8000) if port is None else port,  # 0 is any free one
         breakages=breakages,
     )
     raise typer.Exit(asyncio.run(run_demo(options)))
@@ -229,12 +231,12 @@ def _client(settings: Settings, client_id: str | None) -> ClientSettings:
     _end("no [[clients]] of a demo issuer has that client id. Correct --client.")
 
 
-def _of(option: str, asked: str | None, registered: Collection[str]) -> str:
-    """What was asked for, if it is registered; the first registered otherwise."""
+def _of(option: str, asked: str | None, registered: Sequence[str]) -> str:
+    """What was asked for, if it is registered; without asking, the first that is."""
     if asked is None and registered:
-        return min(registered)
+        return registered[0]
     if asked is None or asked not in registered:
-        known = ", ".join(sorted(registered))
+        known = ", ".join(registered)
         _end(f"--{option} is not registered for this client. Use one of: {known}.")
     return asked
 

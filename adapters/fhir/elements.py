@@ -11,8 +11,10 @@ import msgspec
 
 from adapters.contract import Code
 
+# Everything msgspec raises for bytes that are not what they should be.
+BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NOTHING: Final = msgspec.Raw()  # where the field is not there at all
-_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _ABSENT: Final = frozenset({b"", b"null"})
 
 
@@ -188,11 +190,15 @@ def number(quantity: Quantity | None) -> str | None:
 
     ValueError where the value is no number.
     """
-    if quantity is None or not is_present(quantity.value):
+    if quantity is None:
+        return None
+    digits = bytes(quantity.value)
+    if digits in _ABSENT:
         return None
     # Some servers quote their numbers; the digits are still the digits.
-    text = bytes(quantity.value).decode("ascii", "replace").strip('"')
-    if _NUMBER.fullmatch(text) is None:
+    digits = digits.strip(b'"')
+    if _NUMBER.fullmatch(digits) is None:
         message = "a quantity's value is not a number"
         raise ValueError(message)
+    text = str(digits, "ascii")
     return f"{quantity.comparator}{text}" if quantity.comparator else text

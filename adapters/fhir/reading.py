@@ -35,8 +35,6 @@ from adapters.fhir.tables import STU3_TYPES, SUPPORTING
 from adapters.moment import read_iso
 
 Draw = Callable[[Any, Index], Sketch]
-# Everything msgspec raises for bytes that are not what they should be.
-BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _DRAWN: Final[dict[type[Resource], Draw]] = {
     resources.Encounter: contacts.encounter,
@@ -62,27 +60,6 @@ _DRAWN: Final[dict[type[Resource], Draw]] = {
 _MAPPED: Final[dict[str, tuple[msgspec.json.Decoder[Any], Draw]]] = {
     kind.__name__: (msgspec.json.Decoder(kind), draw) for kind, draw in _DRAWN.items()
 }
-# Fields that R4 does not have, or has as something other than a plain word.
-_STU3_FIELDS: Final[dict[type[Resource], tuple[str, ...]]] = {
-    resources.Patient: ("animal",),
-    resources.Appointment: ("incoming_referral",),
-    resources.Condition: ("asserted_date",),
-    resources.AllergyIntolerance: ("asserted_date",),
-    resources.Procedure: ("not_done",),
-    resources.MedicationRequest: ("context", "definition"),
-    resources.MedicationStatement: ("taken",),
-    resources.MedicationDispense: ("not_done",),
-    resources.MedicationAdministration: ("not_given",),
-    resources.Immunization: ("not_given",),
-    resources.Observation: ("related", "comment"),
-    resources.DiagnosticReport: ("coded_diagnosis",),
-    resources.DocumentReference: ("indexed",),
-    resources.CarePlan: ("definition",),
-}
-_STU3_STATUS: Final = (resources.Condition, resources.AllergyIntolerance)
-# Every profile of the NHS in STU3 says so in its name.
-_STU3_PROFILE: Final = b"/STU3/"
-
 _BUNDLE: Final = msgspec.json.Decoder(Bundle)
 _TYPED: Final = msgspec.json.Decoder(Typed)
 _PATIENT: Final = msgspec.json.Decoder(Patient)
@@ -90,6 +67,9 @@ _OUTCOME: Final = msgspec.json.Decoder(OperationOutcome)
 _TYPE_FIRST: Final = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"\s*[,}]')
 _KEPT_CONTEXT: Final = frozenset({"Organization", "Medication"})
 _CONTROLS: Final = bytes(one for one in range(32) if one not in b"\t\n\r")
+
+# A resource as it came, or decoded already; and where in its Bundle it stands.
+_Record = tuple[str, msgspec.Raw | Resource, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,11 +124,16 @@ def read_bundle(body: bytes, scope: Scope, known: Iterable[Patient] = ()) -> Rea
         bundle = _opened(page)
     if is_deeper(page, scope.json_depth):
         raise _unreadable("is nested too deeply")
-    _refuse_stu3(page, bundle)
-    reading = Reading(caveats=caveats, bundle=bundle, as_of=_stamp(bundle.meta))
-    _Pass(reading, scope, has_modifiers=MODIFIER in page).read(
-        bundle.entry or (), known
-    )
+    entries = bundle.entry or ()
+    if isinstance(bundle, WholeBundle):
+        refuse_profiles(page, _metas(bundle))
+        written = Written(page)
+    else:
+        if PROFILE.encode() in page:
+            refuse_profiles(page, _metas_told(bundle))
+        written = Written(page, tuple(entry.resource for entry in bundle.entry or ()))
+    reading = Reading(caveats=caveats, bundle=bare(bundle), as_of=_stamp(bundle.meta))
+    _Pass(reading, scope, written).read(entries, known)
     return reading
 
 
@@ -170,7 +155,12 @@ def _plain(body: bytes) -> bytes:
     return page
 
 
-def _opened(page: bytes) -> Bundle:
+def _opened(page: bytes) -> Bundle | WholeBundle:
+    first = _TYPE_FIRST.match(page)
+    if first is None or first[1] == b"Bundle":
+        bundle = whole(page)
+        if bundle is not None:
+            return bundle
     try:
         if type_of(page) == "Bundle":
             return _BUNDLE.decode(page)
@@ -191,24 +181,13 @@ def type_of(raw: bytes | msgspec.Raw) -> str | None:
     return _TYPED.decode(raw).resource_type
 
 
-def _refuse_stu3(page: bytes, bundle: Bundle) -> None:
-    if _STU3_PROFILE not in page:
-        return
-    metas = [bundle.meta]
+def _metas(bundle: Bundle) -> Iterator[Meta | None]:
+    yield bundle.meta
     for entry in bundle.entry or ():
         try:
-            metas.append(_TYPED.decode(entry.resource).meta)
+            yield _TYPED.decode(entry.resource).meta
         except BROKEN:
             continue  # none there, or rejected, and counted, where records are read
-    for meta in metas:
-        for profile in (meta.profile if meta else None) or ():
-            if profile and _STU3_PROFILE in profile.encode():
-                raise stu3()
-
-
-def stu3() -> Unreadable:
-    message = "the source speaks FHIR STU3, which is not read yet. Ask it for R4."
-    return Unreadable("stu3", message)
 
 
 def _stamp(meta: Meta | None) -> datetime | None:

@@ -3,33 +3,22 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
+from adapters.sql.faults import too_slow
 from adapters.sql.settings import DRIVERS, SqlFile
+from adapters.sql.sqlite_file import Hold, sqlite_engine
 from adapters.surroundings import Limits
 
 Result = TypeVar("Result")
 
-_STEPS: Final = 2_000  # of SQLite's machine between two looks at the clock
-_LOCK_S: Final = 1.0  # how long a locked SQLite file is waited for
-
-
-@dataclass(slots=True)
-class _Watch:
-    """Stops a SQLite statement that is late, or whose caller is gone."""
-
-    until: float
-    is_stopped: bool = False
-
-    def __call__(self) -> int:
-        return int(self.is_stopped or time.monotonic() > self.until)
+_AGAIN_S: Final = 0.05  # between two attempts to stop a statement
+_ENDING_S: Final = 2.5  # how long closing waits for what was left to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +28,7 @@ class Database:
     engine: AsyncEngine
     statement_s: float
     is_sqlite: bool
+    left: set[asyncio.Task[None]] = field(default_factory=set)  # still to end
 
     @classmethod
     def of(
@@ -49,7 +39,7 @@ class Database:
         drivername = DRIVERS.get(url.drivername, url.drivername)
         statement_s = min(settings.statement_s, limits.source_s)
         if drivername == DRIVERS["sqlite"]:
-            engine = _sqlite(folder / (url.database or ""), statement_s)
+            engine = sqlite_engine(folder / (url.database or ""), statement_s)
         else:
             full = url.set(drivername=drivername, password=password)
             engine = _postgresql(full, statement_s, limits.connect_s)
@@ -62,54 +52,72 @@ class Database:
     async def read(
         self, work: Callable[[AsyncConnection], Awaitable[Result]]
     ) -> Result:
-        """What `work` reads; a caller who leaves stops the statement."""
-        if not self.is_sqlite:
-            async with self.engine.connect() as connection:
-                return await work(connection)  # its driver cancels at the server
-        watch = _Watch(time.monotonic() + self.statement_s)
-        reading = asyncio.ensure_future(self._watched(work, watch))
-        try:
-            return await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            # Cancelling it would wait for the statement's end before closing.
-            watch.is_stopped = True
-            await asyncio.wait({reading})
-            reading.exception()
-            raise
+        """What `work` reads. A caller who leaves is let go at once.
 
-    async def _watched(
-        self, work: Callable[[AsyncConnection], Awaitable[Result]], watch: _Watch
+        What was left is stopped and ends by itself. Unavailable `busy` if a SQLite
+        file takes longer than `statement_s`; PostgreSQL bounds its own statements.
+        """
+        hold = None
+        if self.is_sqlite:
+            hold = Hold(until=time.monotonic() + self.statement_s)
+        reading = asyncio.create_task(self._held(work, hold))
+        reading.add_done_callback(_noted)
+        try:
+            most_s = None if hold is None else self.statement_s
+            await asyncio.wait({reading}, timeout=most_s)
+        finally:
+            if not reading.done():
+                self._leave(reading, hold)
+        if not reading.done():
+            raise too_slow()
+        return reading.result()
+
+    async def _held(
+        self, work: Callable[[AsyncConnection], Awaitable[Result]], hold: Hold | None
     ) -> Result:
         async with self.engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            driver: Any = raw.driver_connection
-            await driver.set_progress_handler(watch, _STEPS)
-            return await work(connection)
+            if hold is None:
+                return await work(connection)
+            try:
+                await hold.take(connection)
+                return await work(connection)
+            finally:
+                hold.release()  # before the connection is another question's
+
+    def _leave(self, reading: asyncio.Task[Result], hold: Hold | None) -> None:
+        leaving = asyncio.create_task(_stopped(reading, hold))
+        self.left.add(leaving)
+        leaving.add_done_callback(self.left.discard)
 
     async def aclose(self) -> None:
+        """Closes the connections, after what was left has ended. Twice is safe."""
+        if self.left:
+            await asyncio.wait(self.left, timeout=_ENDING_S)
         await self.engine.dispose()
 
 
-def _sqlite(path: Path, statement_s: float) -> AsyncEngine:
-    # Opened for each question: a pool would go on reading a file that was taken
-    # away or replaced.
-    url = URL.create(
-        DRIVERS["sqlite"],
-        database=f"file:{quote(str(path.absolute()))}",
-        query={"mode": "ro", "uri": "true"},
-    )
-    return create_async_engine(
-        url,
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={"timeout": min(_LOCK_S, statement_s)},
-    )
+async def _stopped(reading: asyncio.Task[Any], hold: Hold | None) -> None:
+    if hold is None:
+        reading.cancel()  # its driver cancels at the server
+    while not reading.done():
+        if hold is not None:
+            # Cancelling it would wait for the statement's end before closing.
+            hold.stop()
+        await asyncio.wait({reading}, timeout=_AGAIN_S)
+
+
+def _noted(reading: asyncio.Task[Any]) -> None:
+    """Take note of how it ended: nobody may be left to hear of it."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _postgresql(url: URL, statement_s: float, connect_s: float) -> AsyncEngine:
     return create_async_engine(
         url,
         hide_parameters=True,
+        # Every statement stands alone: none is in need of BEGIN and ROLLBACK.
+        isolation_level="AUTOCOMMIT",
         pool_size=4,
         max_overflow=4,
         pool_timeout=connect_s,

@@ -69,6 +69,11 @@ def explained(error: Exception) -> AdapterError:
     return _told(_by_state(error) or "connect")
 
 
+def too_slow() -> AdapterError:
+    """Unavailable `busy`: we stopped the statement ourselves."""
+    return _told("slow")
+
+
 def _of_driver(error: DBAPIError) -> str:
     driver: BaseException | None = error.orig
     while driver is not None:

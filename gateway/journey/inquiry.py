@@ -29,7 +29,7 @@ from gateway.problems import RequestError
 from gateway.settings import Limits
 from gateway.sources import Source
 from policies.compile import PolicySet
-from policies.decide import Request
+from policies.decide import Decision, Request
 
 _SELF_CLAIMED: Final = "self-claimed"
 
@@ -82,6 +82,9 @@ def _decided(house: House, requester: Requester, question: Question) -> Case:
         now=now,
     )
     plans = plan(policy, request, house.sources, categories=question.categories)
+    for each in plans:
+        if any(decision.because[0].code == "policy_error" for decision in _all(each)):
+            raise_alarm("policy_error", source=each.source.id)
     return Case(
         journey_id=f"jny_{secrets.token_urlsafe(12)}",
         decision_id=f"dec_{secrets.token_urlsafe(12)}",
@@ -94,6 +97,11 @@ def _decided(house: House, requester: Requester, question: Question) -> Case:
         plans=plans,
         evidence=_evidence(requester, question),
     )
+
+
+def _all(planned: SourcePlan) -> list[Decision]:
+    told = [planned.demographics] if planned.demographics else []
+    return [*planned.decisions.values(), *told]
 
 
 def _relationships(requester: Requester, question: Question) -> frozenset[str]:
@@ -176,7 +184,11 @@ def _errand(planned: SourcePlan, case: Case) -> Errand:
 
 def _opened(case: Case, fan_out: FanOut) -> tuple[ReleasedSource, ...]:
     plans = {each.source.id: each for each in case.plans}
-    return open_answers(fan_out.asked, plans, case.request.now)
+    opened = open_answers(fan_out.asked, plans, case.request.now)
+    for each in opened:
+        if each.failed:
+            raise_alarm("policy_error", source=each.asked.source.id)
+    return opened
 
 
 def _told(

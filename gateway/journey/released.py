@@ -23,6 +23,7 @@ class ReleasedSource:
     withheld: int = 0
     withheld_categories: frozenset[str] = frozenset()
     silent: bool = False  # a rule that may not be seen emptied it
+    failed: bool = False  # deciding went wrong, so all was withheld
 
     @property
     def outcome(self) -> Outcome:
@@ -46,9 +47,10 @@ def _opened(asked: Asked, plan: SourcePlan, now: datetime) -> ReleasedSource:
         return ReleasedSource(plan=plan, asked=asked)
     events = release(outcome.sealed, plan.decisions, now)
     decided = plan.demographics
-    headers = release(
+    header = release(
         outcome.header, {} if decided is None else {"demographics": decided}, now
-    ).items
+    )
+    headers = header.items
     return ReleasedSource(
         plan=plan,
         asked=asked,
@@ -58,4 +60,5 @@ def _opened(asked: Asked, plan: SourcePlan, now: datetime) -> ReleasedSource:
         withheld=events.withheld,
         withheld_categories=events.withheld_categories,
         silent=events.silent,
+        failed=events.failed or header.failed,
     )

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from gateway.journey.completeness import standing
 from gateway.journey.inquiry import inquire
 from gateway.journey.sightings import Sighting, Sightings
+from gateway.problems import RequestError
 from tests.fakes import FakeAdapter
 from tests.houses import (
     ANN,
@@ -16,6 +18,7 @@ from tests.houses import (
     doctor,
     event,
     house,
+    policy_of,
     question,
     source,
 )
@@ -24,6 +27,7 @@ from tests.journeys import (
     fails,
     from_answers,
     says,
+    shown,
     told,
 )
 from tests.outcomes import SCENES, staged
@@ -69,6 +73,25 @@ def test_a_source_that_was_not_asked_was_not_seen(key):
     sightings, found = Sightings(), staged(SCENES[key], "Z9A01.x")
     sightings.note(found.asked)
     assert sightings.of(found.asked.source) is None
+
+
+async def test_a_decision_that_goes_wrong_denies_and_raises_an_alarm(capsys):
+    gateway = house(*from_answers(Z9A01=answer(event("a1"))))
+    broken = replace(policy_of(["Z9A01"]), dimensions={})
+    with pytest.raises(RequestError) as caught:
+        await inquire(replace(gateway, policy=lambda: broken), doctor(), question())
+    assert caught.value.code == "not-permitted"
+    assert "policy_error" in "".join(capsys.readouterr())
+
+
+async def test_a_release_that_goes_wrong_withholds_all_and_raises_an_alarm(capsys):
+    unreadable = msgspec.structs.replace(event("a1"), labels=["HIV"])
+    journey = await told(
+        *from_answers(Z9A01=answer(unreadable), Z9B02=answer(event("b1")))
+    )
+    assert shown(journey) == ["b1"]
+    assert journey.completeness.sources[0].state == "withheld"
+    assert "policy_error" in "".join(capsys.readouterr())
 
 
 def test_an_outcome_of_no_known_kind_is_never_read_as_some_state():
