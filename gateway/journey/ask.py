@@ -1,23 +1,34 @@
-"""The fan-out: every permitted source at once, two rounds, one deadline.
+"""The fan-out: every permitted source at once, a few rounds, one deadline.
 
 Whatever a source does, it becomes an outcome; the others never notice. What was
 answered is checked for the right person and sealed before it leaves this file.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from adapters.contract import Answer, Identifier, Identifiers, Query
+from adapters.contract import Answer, Caveat, Identifier, Identifiers, Query
 from adapters.errors import AdapterError, Unavailable
 from gateway.clock import Clock
 from gateway.journey import identity, seal
-from gateway.journey.outcome import Asked, Denied, Failure, NotAsked, Outcome, Reply
+from gateway.journey.outcome import (
+    Answered,
+    Asked,
+    Denied,
+    Failure,
+    NotAsked,
+    Outcome,
+    Reply,
+)
 from gateway.sources import Source
 
-# A second round is only worth starting with this long left.
+# Another round is only worth starting with this long left.
 SECOND_ROUND_S: Final = 0.5
+# A local identifier may lead to an NHS number, that to another local identifier, and
+# that to rows which have no other; further than this nobody has been seen to be.
+MOST_ROUNDS: Final = 4
 RETRY_PAUSE_S: Final = 0.1
 # A wait ends a little late; without room for that a silent source would leave just
 # less than a second round needs.
@@ -71,15 +82,14 @@ class _Case:
     """One source's part of the fan-out: its calls, first and again."""
 
     errand: Errand
-    first: asyncio.Task[Reply] | None = None
-    again: asyncio.Task[Reply] | None = None
+    calls: list[asyncio.Task[Reply]] = field(default_factory=list)
     asked: frozenset[Identifier] = frozenset()
     out_of_time: bool = field(default=False)
+    in_dispute: bool = field(default=False)
 
     def answers(self) -> list[Answer]:
         """The answers in hand."""
-        done = [t for t in (self.first, self.again) if t is not None and t.done()]
-        said = [task.result().said for task in done]
+        said = [call.result().said for call in self.calls if call.done()]
         return [each for each in said if isinstance(each, Answer)]
 
     def fresh(self, known: frozenset[Identifier]) -> frozenset[Identifier]:
@@ -87,7 +97,7 @@ class _Case:
         source, answers = self.errand.source, self.answers()
         if not isinstance(self.errand.query, Query):
             return frozenset()
-        if self.first is not None and not answers:
+        if len(answers) < len(self.calls):
             return frozenset()  # still busy or failed: once is enough
         taught = frozenset(
             each
@@ -101,6 +111,21 @@ class _Case:
             if each.system in source.identifier_systems
         )
 
+    def lacks(self, disputed: frozenset[str]) -> bool:
+        """Whether it may hold rows that only an identifier in dispute would reach."""
+        source, answers = self.errand.source, self.answers()
+        told_whole = source.adapter.profile.whole_person and any(
+            answer.person is not None for answer in answers
+        )
+        return bool(answers and disputed & source.identifier_systems and not told_whole)
+
+    def start(self, query: Query, means: Means) -> asyncio.Task[Reply]:
+        """Begin to ask, and remember by what."""
+        call = asyncio.create_task(_call(self.errand.source, query, means))
+        self.calls.append(call)
+        self.asked |= query.person.every
+        return call
+
 
 async def ask_all(
     errands: Sequence[Errand], person: Identifiers, means: Means
@@ -111,22 +136,30 @@ async def ask_all(
     """
     cases = [_Case(errand) for errand in errands]
     try:
-        for case in cases:
-            query = case.errand.query
-            if isinstance(query, Query) and _askable(case.errand.source, person):
-                case.first = _start(case, query, means)
-                case.asked = person.every
-        await _settle(cases, means.left() - _reserve(means))
-        _ask_again(cases, person, means)
-        await _settle(cases, None)
-        _note_unasked(cases, person)
+        await _rounds(cases, person, means)
     finally:
         for case in cases:
-            for task in (case.first, case.again):
-                if task is not None:
-                    task.cancel()
+            for call in case.calls:
+                call.cancel()
     known = _known(cases, person)
     return FanOut(asked=tuple(_asked(case, known) for case in cases), known=known)
+
+
+async def _rounds(cases: Sequence[_Case], person: Identifiers, means: Means) -> None:
+    """Ask all, then again by what answers taught, until nothing new is learned."""
+    begun = [
+        case.start(query, means)
+        for case in cases
+        if isinstance(query := case.errand.query, Query)
+        and _askable(case.errand.source, person)
+    ]
+    for _ in range(MOST_ROUNDS - 1):
+        await _settle(begun, means.left() - _reserve(means))
+        begun = _ask_again(cases, person, means)
+        if not begun:
+            break
+    await _settle([call for case in cases for call in case.calls], None)
+    _note_unasked(cases, person)
 
 
 def _reserve(means: Means) -> float:
@@ -138,11 +171,10 @@ def _askable(source: Source, person: Identifiers) -> bool:
     return any(each.system in source.identifier_systems for each in person.every)
 
 
-async def _settle(cases: Iterable[_Case], wait_s: float | None) -> None:
-    tasks = [t for case in cases for t in (case.first, case.again) if t is not None]
-    if tasks:
+async def _settle(calls: Sequence[asyncio.Task[Reply]], wait_s: float | None) -> None:
+    if calls:
         # Without a bound this still ends: each call bounds itself by the deadline.
-        await asyncio.wait(tasks, timeout=None if wait_s is None else max(wait_s, 0))
+        await asyncio.wait(calls, timeout=None if wait_s is None else max(wait_s, 0))
 
 
 def _known(cases: Sequence[_Case], person: Identifiers) -> identity.Known:
@@ -155,47 +187,56 @@ def _known(cases: Sequence[_Case], person: Identifiers) -> identity.Known:
             if any(flag.present for flag in answer.flags):
                 continue  # what is to stay unseen teaches nobody
             keys.add(case.errand.source.adapter.profile.key_system)
-            subjects += [e.subject for e in answer.events if e.subject is not None]
-            if answer.person is not None:
-                subjects.append(answer.person.identifiers)
+            subjects += _taught(answer)
     return identity.learn(
         person, subjects, frozenset(key for key in keys if key is not None)
     )
 
 
+def _taught(answer: Answer) -> list[frozenset[Identifier]]:
+    """The subjects of an answer, without what its source knows several people by.
+
+    Such an identifier stands in its records and is left out of its header.
+    """
+    header = answer.person.identifiers if answer.person else frozenset()
+    subjects = [event.subject for event in answer.events if event.subject is not None]
+    return [header, *((subject & header) or subject for subject in subjects)]
+
+
 def _is_shared_at(case: _Case) -> bool:
     """Whether a source said that several people share what was asked by."""
-    if case.first is None or not case.first.done():
+    if not case.calls or not case.calls[0].done():
         return False
-    said = case.first.result().said
+    said = case.calls[0].result().said
     return isinstance(said, Answer) and any(
         caveat.code == "shared_identifier" for caveat in said.caveats
     )
 
 
-def _ask_again(cases: Sequence[_Case], person: Identifiers, means: Means) -> None:
-    """Start the second round: identifiers that answers taught, where they help."""
+def _ask_again(
+    cases: Sequence[_Case], person: Identifiers, means: Means
+) -> list[asyncio.Task[Reply]]:
+    """Begin another round: identifiers that answers taught, where they help."""
     learned = _known(cases, person).identifiers.every - person.every
+    begun = []
     for case in cases:
         query, fresh = case.errand.query, case.fresh(learned)
         if isinstance(query, Query) and fresh and means.left() >= SECOND_ROUND_S:
             narrowed = replace(query, person=identity.only(fresh))
-            case.again = _start(case, narrowed, means)
-            case.asked |= fresh
+            begun.append(case.start(narrowed, means))
+    return begun
 
 
 def _note_unasked(cases: Sequence[_Case], person: Identifiers) -> None:
-    """Mark who was never asked by what is known now: learned late, or no time left.
+    """Mark who was not asked by all that is known now, for want of time or accord.
 
     Without the mark a source would seem to have told all it holds.
     """
-    learned = _known(cases, person).identifiers.every - person.every
+    known = _known(cases, person)
+    learned = known.identifiers.every - person.every
     for case in cases:
         case.out_of_time = bool(case.fresh(learned))
-
-
-def _start(case: _Case, query: Query, means: Means) -> asyncio.Task[Reply]:
-    return asyncio.create_task(_call(case.errand.source, query, means))
+        case.in_dispute = case.lacks(known.disputed)
 
 
 async def _call(source: Source, query: Query, means: Means) -> Reply:
@@ -248,7 +289,7 @@ def _asked(case: _Case, known: identity.Known) -> Asked:
     source, query = case.errand.source, case.errand.query
     if not isinstance(query, Query):
         return Asked(source=source, outcome=query, categories=frozenset())
-    replies = [t.result() for t in (case.first, case.again) if t is not None]
+    replies = [call.result() for call in case.calls]
     if not replies:
         reason = "no_time" if case.out_of_time else "no_hint"
         return Asked(
@@ -258,6 +299,9 @@ def _asked(case: _Case, known: identity.Known) -> Asked:
             since=query.since,
         )
     outcome: Outcome = seal.sealed(source, replies, known, out_of_time=case.out_of_time)
+    if case.in_dispute and isinstance(outcome, Answered):
+        doubt = Caveat("identifier_disputed")
+        outcome = replace(outcome, caveats=(*outcome.caveats, doubt))
     return Asked(
         source=source,
         outcome=outcome,

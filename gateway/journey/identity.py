@@ -5,7 +5,7 @@ sources which answered taught us. Numbers that differ never merge.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -75,6 +75,17 @@ def learn(
     nothing. `keys` are the systems in which a source keeps one value per person.
     """
     told = frozenset(subjects)
+    known = _learned(asked, told, keys)
+    if asked.nhs_number is None and known.nhs_number is not None:
+        # A number learned vouches for more than what was asked by.
+        numbered = replace(asked, nhs_number=known.nhs_number)
+        return replace(_learned(numbered, told, keys), asked=asked)
+    return known
+
+
+def _learned(
+    asked: Identifiers, told: frozenset[Subject], keys: frozenset[str]
+) -> Known:
     found = _vouched_for(asked, told)
     disputed = frozenset(system for system, values in found.items() if len(values) > 1)
     telling = keys | {nhs_number.SYSTEM}

@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from adapters.contract import Answer, Caveat, FlagState, Identifier, Identifiers, Query
 from adapters.errors import Refused, Unavailable, Unreadable
+from adapters.nhs_number import SYSTEM
 from adapters.vocabulary import CATEGORIES
 from gateway.clock import SystemClock
 from gateway.journey.ask import Errand, Lanes, Means, ask_all
@@ -247,6 +249,71 @@ async def test_a_whole_person_source_that_knew_nobody_is_asked_again():
     pupil = says(answer(about=None), of=whole)
     await asked({"Z9A01.x": pupil, "Z9B02.x": says(answer(event("r1")))})
     assert [each.person for each in pupil.asked] == [BY_NUMBER, LOCAL_ONLY]
+
+
+def knows(mine, told, *, of_systems, whole=False):
+    """A source that finds Ann by `mine` alone, and tells her by `told`."""
+    about = Identifiers(
+        nhs_number=next((e.value for e in told if e.system == SYSTEM), None),
+        others=frozenset(e for e in told if e.system != SYSTEM),
+    )
+
+    def look(asked_):
+        if asked_.person.every & {mine}:
+            return answer(event(f"{mine.system}-1", of=about), about=about)
+        return answer(about=None)
+
+    return FakeAdapter(
+        look, profile=replace(profile(systems=of_systems), whole_person=whole)
+    )
+
+
+async def test_a_chain_of_identifiers_is_followed_to_its_end():
+    number_ = Identifier(SYSTEM, number(0))
+    care, ward, crew = (Identifier(f"urn:{n}", n) for n in ("care", "ward", "crew"))
+    adapters = {
+        "Z9A01.care": knows(care, {care, number_}, of_systems={care.system}),
+        "Z9B02.ward": knows(number_, {number_, ward}, of_systems={SYSTEM}, whole=True),
+        "Z9C03.crew": knows(ward, {ward, crew}, of_systems={ward.system}),
+    }
+    asked_by = Identifiers(others=frozenset({care}))
+    outcomes, fan_out = await asked(adapters, person=asked_by)
+    assert [codes(each) for each in outcomes.values()] == [[], [], []]
+    assert fan_out.known.nhs_number == number(0)
+    assert all(each.known for each in outcomes.values())
+
+
+async def test_what_a_source_knows_several_people_by_teaches_nobody():
+    shared = Identifier("urn:ward", "H000000")
+    mine = Identifier("urn:ward", "H123456")
+    row = replace_subject(event("r1"), {Identifier(SYSTEM, number(0)), shared})
+    crew = says(answer(row), of=profile(systems={SYSTEM, "urn:ward"}))
+    ward = says(answer(event("w1", of=told_by(mine)), about=told_by(mine)))
+    _, fan_out = await asked({"Z9A01.crew": crew, "Z9B02.ward": ward})
+    assert mine in fan_out.known.learned
+    assert fan_out.known.disputed == frozenset()
+
+
+async def test_a_source_in_whose_system_others_disagree_may_hold_more():
+    one, other = (Identifier("urn:ward", value) for value in ("H1", "H2"))
+    adapters = {
+        "Z9A01.x": says(answer(event("a"), about=told_by(one))),
+        "Z9B02.x": says(answer(event("b", of=told_by(one)), about=told_by(one))),
+        "Z9C03.x": says(answer(event("c", of=told_by(other)), about=told_by(other))),
+        "Z9D04.x": says(answer(), of=profile(systems={SYSTEM, "urn:ward"})),
+    }
+    outcomes, fan_out = await asked(adapters)
+    assert fan_out.known.disputed == {"urn:ward"}
+    assert codes(outcomes["Z9D04.x"]) == ["identifier_disputed"]
+    assert codes(outcomes["Z9A01.x"]) == []
+
+
+def told_by(identifier):
+    return Identifiers(nhs_number=number(0), others=frozenset({identifier}))
+
+
+def replace_subject(event_, subject):
+    return msgspec.structs.replace(event_, subject=frozenset(subject))
 
 
 async def test_a_failed_source_is_not_asked_again():
