@@ -169,6 +169,11 @@ SCENES: Final[Mapping[str, Scene]] = {
         "unknown_person",
         lacking=IN_QUESTION,
     ),
+    "not asked by what is disputed": _answered(
+        _says(_caveated(answer(about=None), "identifier_disputed")),
+        "unknown_person",
+        lacking=IN_QUESTION,
+    ),
     "withheld": _answered(
         _says(answer(event("r1"), _HELD_BACK)), "withheld", lacking=ENCOUNTERS
     ),

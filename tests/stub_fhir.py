@@ -46,6 +46,7 @@ class Misbehaviour:
     statuses: Mapping[str, int] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     bodies: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    capabilities: Resource | None = None  # what it says of itself, in place of little
     next_page: str | None = None  # loop, foreign, outside, lost
     total: int | None = None  # instead of the true one
     repeats: bool = False  # each page begins with the last record of the page before
@@ -76,7 +77,7 @@ class StubFhir:
     ) -> None:
         self.resources = list(resources)
         self.wrong = wrong or Misbehaviour()
-        self.asked: list[Asked] = []
+        self.asked: list[Asked] = []  # searches; a look at the metadata is none
         self.base_url = ""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,7 +129,8 @@ class StubFhir:
         given = body.decode() if method == "POST" else parts.query
         parameters = parse_qsl(given, keep_blank_values=True)
         asked = Asked(method, unquote(parts.path), tuple(parameters), headers)
-        self.asked.append(asked)
+        if asked.type != "metadata":
+            self.asked.append(asked)
         status, kind, content = await self._reply(asked)
         extra = "".join(f"{k}: {v}\r\n" for k, v in self.wrong.headers.items())
         writer.write(
@@ -153,7 +155,11 @@ class StubFhir:
         if status:
             return status, json_type, b'{"resourceType":"OperationOutcome"}'
         if name == "metadata":
-            return 200, json_type, json.dumps(CAPABILITIES).encode()
+            return (
+                200,
+                json_type,
+                json.dumps(wrong.capabilities or CAPABILITIES).encode(),
+            )
         bundle = self._searchset(name, list(asked.parameters))
         return 200, json_type, json.dumps(bundle).encode()
 

@@ -29,8 +29,8 @@ from gateway.journey.released import ReleasedSource
 ANSWERED: Final = frozenset({"ok", "ok_empty", "unknown_person"})
 _DEFAULT_RETRY_S: Final = 5
 # What may be said where nothing may be said of the person: how the source is, and
-# that we could not ask it again. Without the latter it would seem to have told all.
-_OF_NOBODY: Final = OF_SOURCE | {"second_round_failed"}
+# what we could not ask it by. Without the latter it would seem to have told all.
+_OF_NOBODY: Final = OF_SOURCE | {"second_round_failed", "identifier_disputed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,9 @@ def _not_told(events: Sequence[Event], before: Sequence[Answer]) -> Sequence[Eve
     """
     if not before:
         return events
-    told = Counter(event for answer in before for event in answer.events)
+    told: Counter[Event] = Counter()
+    for answer in before:
+        told |= Counter(answer.events)  # the most that any one answer told
     fresh = []
     for event in events:
         if told[event] > 0:

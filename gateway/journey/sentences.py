@@ -53,6 +53,8 @@ _LEFT_OUT: Final = {
     "drop_missing": "A delivery that {who} promised is not there.",
     "second_round_failed": "{who} could not be asked by every identifier known; it may "
     "hold more.",
+    "identifier_disputed": "Sources disagree on an identifier that {who} uses; it was "
+    "not asked by it, and may hold more.",
     "stale_intake": "A newer delivery of {who} could not be read; the last good one is "
     "used.",
     "unreadable_record": "{count} records of {who} could not be understood.",

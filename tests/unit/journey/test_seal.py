@@ -96,6 +96,12 @@ def test_two_equal_records_in_one_answer_stay_two():
     assert theirs(answer(event("r1")), twice) == (["r1", "r1"], 0)
 
 
+def test_a_record_told_in_every_round_is_one_however_many_rounds():
+    once, twice = answer(event("r1")), answer(event("r1"), event("r1"))
+    assert theirs(once, once, once) == (["r1"], 0)
+    assert theirs(once, once, twice) == (["r1", "r1"], 0)
+
+
 def test_a_record_changed_between_rounds_is_told_as_both():
     changed = event("r1", status="cancelled")
     assert theirs(answer(event("r1")), answer(changed)) == (["r1", "r1"], 0)
