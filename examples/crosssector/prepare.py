@@ -65,7 +65,7 @@ class Content:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    misfits: int  # rows of another width, which no column can be told of
+    misfits: int  # rows of another width, of which only id and person are kept
 
 
 def prepare(given: Path, out: Path, *, today: date, port: int = 8000) -> list[str]:
@@ -85,7 +85,8 @@ def prepare(given: Path, out: Path, *, today: date, port: int = 8000) -> list[st
         _write_database(out, table, content)
         if content.misfits:
             remarks.append(
-                f"{table.file}: {content.misfits} rows of another width were left out"
+                f"{table.file}: {content.misfits} rows of another width keep only "
+                "their id and person"
             )
     _write_policy(out / "policy", today)
     create_keys(out / "keys")
@@ -123,8 +124,26 @@ def _read(path: Path, table: Table) -> Content:
             there = f"there are {', '.join(header)}" if len(header) > 1 else "no header"
             message = f"{path.name} has no one column {column}; {there}."
             raise Unusable(message)
-    fitting = tuple(row for row in rows if len(row) == len(header))
-    return Content(header=header, rows=fitting, misfits=len(rows) - len(fitting))
+    kept = tuple(_kept(row, header, table) for row in rows)
+    misfits = sum(len(row) != len(header) for row in rows)
+    return Content(header=header, rows=kept, misfits=misfits)
+
+
+def _kept(
+    row: tuple[str, ...], header: tuple[str, ...], table: Table
+) -> tuple[str, ...]:
+    """A row of the header's width; of another width, only whose it is, and its id.
+
+    Cells may have moved into their neighbours' columns, so the rest is not believed:
+    the event stands without a date rather than with a wrong one.
+    """
+    if len(row) == len(header):
+        return row
+    believed = {"patient_id", "nhs_number", table.needs[0]}
+    return tuple(
+        row[place] if name in believed and place < len(row) else ""
+        for place, name in enumerate(header)
+    )
 
 
 def _write_drop(given: Path, out: Path, table: Table, *, content: Content) -> None:

@@ -83,7 +83,7 @@ def client_of(address, token):
 
 async def journeys(gateway, system, values):
     """The journey of each value, a few at a time."""
-    found = {}
+    found: dict[str, dict] = {}
     turn = asyncio.Semaphore(4)
 
     async def one(value):

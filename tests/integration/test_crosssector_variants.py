@@ -166,6 +166,23 @@ def test_rows_that_fit_no_table_are_told(given, tmp_path, capsys):
     assert "mhsds_referrals.csv: 1 rows" in capsys.readouterr().err
 
 
+async def test_a_row_of_another_width_keeps_its_id_and_its_person_alone(
+    given, tmp_path
+):
+    path = given / "sus_episodes.csv"
+    # The header's order: spare, date, pseudonym, trust, id, patient; and one more.
+    path.write_bytes(path.read_bytes() + b"x,2024-01-01,,Z9T,EP-LONG,PAT_0001,more\n")
+    out = tmp_path / "out"
+    assert len(prepare(given, out, today=TODAY)) == 1
+    adapter = open_source(out / "sources" / "inpatient.toml", in_folder(tmp_path))
+    answer = await adapter.ask(question(PATIENT, "PAT_0001"))
+    found = {event.record_id: event for event in answer.events}
+    assert len(found) == 6
+    assert found["EP-LONG"].start is None
+    assert found["EP-LONG"].organisation is None
+    await adapter.aclose()
+
+
 def test_a_prepared_drop_that_loses_its_key_stops_the_start(given, tmp_path):
     out = tmp_path / "out"
     prepare(given, out, today=TODAY)
