@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.contract import Answer, Profile, Query, tally
 from adapters.errors import AdapterError, Refused, Unreadable
+from adapters.fhir.capabilities import Capabilities, Statement
 from adapters.fhir.gathered import Gathered, Plan
 from adapters.fhir.person import current, flags_of, matched, person_of, question_for
 from adapters.fhir.references import Scope
@@ -35,7 +36,7 @@ def build(path: Path, surroundings: Surroundings) -> "FhirAdapter":
 
 
 class FhirAdapter:
-    """One FHIR R4 server. Closing it closes nothing: the transport is shared."""
+    """One FHIR R4 server. Closing it leaves the transport open: it is shared."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class FhirAdapter:
             json_depth=surroundings.limits.json_depth,
         )
         self._server = Server(settings, surroundings, scope=self._scope)
+        self._statement = Statement(self._server.statement, surroundings)
         self.profile = Profile(
             adapter="fhir/1",
             mapping=mapping,
@@ -67,7 +69,8 @@ class FhirAdapter:
         )
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Stop reading what the server says of itself, if that is still going on."""
+        await self._statement.aclose()
 
     async def ask(self, query: Query) -> Answer:
         """See `Adapter.ask`. Types whose categories are not asked for are not read.
@@ -90,8 +93,10 @@ class FhirAdapter:
         people = matched(_everyone(patients), query.person, self._scope.placeholders)
         gathered = Gathered(found=[patients], caveats=list(people.caveats))
         if people.same:
-            questions = self._questions(query, people.same)
-            await self._gather(questions, gathered, budget=budget, until=until)
+            server = await self._statement.known()
+            plans = self._plans(query, people.same, server)
+            await self._gather(plans, gathered, budget=budget, until=until)
+            gathered.doubt(p.plain.name for p in plans if not p.is_listed)
         return self._answer(query, people.same or people.others[:1], gathered)
 
     async def _patients(self, asked: str, budget: Budget) -> Found:
@@ -109,7 +114,9 @@ class FhirAdapter:
             raise Unreadable("unreadable", message)
         return found
 
-    def _questions(self, query: Query, known: tuple[Patient, ...]) -> list[Plan]:
+    def _plans(
+        self, query: Query, known: tuple[Patient, ...], server: Capabilities
+    ) -> list[Plan]:
         """What to ask of each type whose categories the query has, dates apart."""
         people = ",".join(f"Patient/{patient.id}" for patient in known)
         plans: list[Plan] = []
@@ -117,7 +124,7 @@ class FhirAdapter:
             if not self._held((name,)) & query.categories:
                 continue
             plain = (
-                (TYPES[name].patient, people),
+                (_person_parameter(name, server), people),
                 ("_count", str(self._settings.page_size)),
             )
             plans.append(
@@ -130,8 +137,9 @@ class FhirAdapter:
                             known=known,
                             is_dated=any(key == TYPES[name].date for key, _ in extra),
                         )
-                        for extra in _extras(name, query)
+                        for extra in _extras(name, query, server)
                     ),
+                    is_listed=server.may_search(name),
                 )
             )
         return plans
@@ -172,13 +180,13 @@ class FhirAdapter:
         return pending
 
     async def _follow(self, plan: Plan, gathered: Gathered, budget: Budget) -> None:
-        """One type: in the narrow ways if the server takes them, else plainly."""
+        """One type: in the narrow ways if the server takes any, else plainly."""
         name = plan.plain.name
         narrow = [gathered.add(Found(question=way)) for way in plan.ways]
         errors = await asyncio.gather(
             *(self._search(found, budget) for found in narrow)
         )
-        if any(isinstance(error, NotSearchable) for error in errors):
+        if not narrow or any(isinstance(error, NotSearchable) for error in errors):
             gathered.drop(name)
             plain = Found(question=plan.plain, caveats=["filter_unconfirmed"])
             errors = [await self._search(gathered.add(plain), budget)]
@@ -227,15 +235,29 @@ def _everyone(found: Found) -> list[Patient]:
     return [patient for page in found.pages for patient in page.persons]
 
 
-def _extras(name: str, query: Query) -> list[tuple[tuple[str, str], ...]]:
+def _person_parameter(name: str, server: Capabilities) -> str:
+    """`patient`, or `subject` on a server that has only that for the type."""
+    own = TYPES[name].patient
+    has_subject = not server.may_filter(name, own) and server.may_filter(
+        name, "subject"
+    )
+    return "subject" if has_subject else own
+
+
+def _extras(
+    name: str, query: Query, server: Capabilities
+) -> list[tuple[tuple[str, str], ...]]:
     """The narrow ways of asking: within the window, and what has no date at all.
 
     A date filter hides the undated, which must be counted; so they are asked for
-    apart. Without a window, all is asked at once.
+    apart. Without a window, all is asked at once. None where the server says that
+    it cannot filter by date: it is then asked for all, and the window applied here.
     """
     searched = TYPES[name]
     include = (("_include", searched.include),) if searched.include else ()
     window = pushed(query, searched.date) if searched.date else ()
-    if not window:
+    if not window or searched.date is None:
         return [include]
+    if not server.may_filter(name, searched.date):
+        return []
     return [window + include, ((f"{searched.date}:missing", "true"), *include)]

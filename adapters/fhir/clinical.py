@@ -20,7 +20,6 @@ from adapters.fhir.sketch import (
     from_text,
     negation,
     start_of,
-    starts_of,
     status_of,
 )
 from adapters.fhir.tables import VERIFICATIONS
@@ -52,7 +51,7 @@ def condition(record: Condition, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(
+        starts=(
             ("onset", record.onset_date_time),
             ("onset", start_of(record.onset_period)),
             ("recordedDate", record.recorded_date),
@@ -81,7 +80,7 @@ def procedure(record: Procedure, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(
+        starts=(
             ("performed", record.performed_date_time),
             ("performed", start_of(record.performed_period)),
         ),
@@ -107,7 +106,7 @@ def flag(record: Flag, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(("period", start_of(record.period))),
+        starts=(("period", start_of(record.period)),),
         end=end_of(record.period),
         detail=(*word, *from_concepts("category", record.category)),
     )
@@ -126,7 +125,7 @@ def allergy(record: AllergyIntolerance, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.patient,
-        starts=starts_of(
+        starts=(
             ("onset", record.onset_date_time),
             ("onset", start_of(record.onset_period)),
             ("recordedDate", record.recorded_date),
@@ -161,8 +160,9 @@ def immunisation(record: Immunization, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.patient,
-        starts=starts_of(
-            ("occurrence", record.occurrence_date_time), ("recorded", record.recorded)
+        starts=(
+            ("occurrence", record.occurrence_date_time),
+            ("recorded", record.recorded),
         ),
         recorded=record.recorded,
         detail=(

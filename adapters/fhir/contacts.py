@@ -15,11 +15,11 @@ from adapters.fhir.sketch import (
     Sketch,
     all_codes,
     end_of,
+    first_plain,
     from_concept,
     from_concepts,
     from_text,
     start_of,
-    starts_of,
     status_of,
 )
 from adapters.fhir.tables import BOOKINGS, CLASSES, VISITS
@@ -48,12 +48,12 @@ def encounter(record: Encounter, index: Index) -> Sketch:
     period = record.period
     return Sketch(
         kind=kind,
-        concept=next((one for one in types if one.plain), None),
+        concept=first_plain(types),
         title=_KIND_TITLES.get(kind, "Encounter"),
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(("period", start_of(period))),
+        starts=(("period", start_of(period)),),
         end=end_of(period),
         keeper=record.service_provider,
         codes=all_codes(types),
@@ -117,7 +117,7 @@ def appointment(record: Appointment, index: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=_attending(record),
-        starts=starts_of(("start", record.start)),
+        starts=(("start", record.start),),
         end=record.end,
         recorded=record.created,
         codes=(
@@ -154,13 +154,13 @@ def service_request(record: ServiceRequest, _: Index) -> Sketch:
     categories = record.category or ()
     return Sketch(
         kind="referral",
-        concept=record.code or next((c for c in categories if c.plain), None),
+        concept=record.code or first_plain(categories),
         title="Referral",
         prefix="Do not perform" if record.do_not_perform else None,
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(
+        starts=(
             ("authoredOn", record.authored_on),
             ("occurrence", record.occurrence_date_time),
             ("occurrence", start_of(record.occurrence_period)),
@@ -183,12 +183,12 @@ def episode_of_care(record: EpisodeOfCare, _: Index) -> Sketch:
     types = record.type or ()
     return Sketch(
         kind="episode_of_care",
-        concept=next((one for one in types if one.plain), None),
+        concept=first_plain(types),
         title="Episode of care",
         status=status,
         is_untranslated=odd,
         about=record.patient,
-        starts=starts_of(("period", start_of(record.period))),
+        starts=(("period", start_of(record.period)),),
         end=end_of(record.period),
         keeper=record.managing_organization,
         codes=all_codes(types),
@@ -208,8 +208,9 @@ def care_plan(record: CarePlan, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(
-            ("period", start_of(record.period)), ("created", record.created)
+        starts=(
+            ("period", start_of(record.period)),
+            ("created", record.created),
         ),
         end=end_of(record.period),
         recorded=record.created,
@@ -220,7 +221,7 @@ def care_plan(record: CarePlan, _: Index) -> Sketch:
 
 def care_team(record: CareTeam, _: Index) -> Sketch:
     status, odd, word = status_of("CareTeam", record.status)
-    named: Concept | None = next((c for c in record.category or () if c.plain), None)
+    named: Concept | None = first_plain(record.category)
     keepers = record.managing_organization or ()
     return Sketch(
         kind="care_team",
@@ -229,7 +230,7 @@ def care_team(record: CareTeam, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(("period", start_of(record.period))),
+        starts=(("period", start_of(record.period)),),
         end=end_of(record.period),
         keeper=keepers[0] if keepers else None,
         codes=all_codes(record.category),

@@ -15,6 +15,7 @@ from adapters.contract import Code
 BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NOTHING: Final = msgspec.Raw()  # where the field is not there at all
 _NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_STARTS: Final = frozenset({*(b"%d" % digit for digit in range(10)), b"-"})
 _ABSENT: Final = frozenset({b"", b"null"})
 
 
@@ -38,10 +39,12 @@ class Concept(Element, frozen=True, gc=False):
         """What a person would read: its text, else the first display, else a code."""
         if self.text:
             return self.text
-        for coding in self.coding or ():
+        if not self.coding:
+            return None
+        for coding in self.coding:
             if coding.display:
                 return coding.display
-        for coding in self.coding or ():
+        for coding in self.coding:
             if coding.code:
                 return coding.code
         return None
@@ -193,12 +196,14 @@ def number(quantity: Quantity | None) -> str | None:
     if quantity is None:
         return None
     digits = bytes(quantity.value)
-    if digits in _ABSENT:
-        return None
-    # Some servers quote their numbers; the digits are still the digits.
-    digits = digits.strip(b'"')
-    if _NUMBER.fullmatch(digits) is None:
-        message = "a quantity's value is not a number"
-        raise ValueError(message)
+    # What starts as a number is one, else its record would not have been read.
+    if digits[:1] not in _STARTS:
+        if digits in _ABSENT:
+            return None
+        # Some servers quote their numbers; the digits are still the digits.
+        digits = digits.strip(b'"')
+        if _NUMBER.fullmatch(digits) is None:
+            message = "a quantity's value is not a number"
+            raise ValueError(message)
     text = str(digits, "ascii")
     return f"{quantity.comparator}{text}" if quantity.comparator else text

@@ -2,144 +2,150 @@
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from adapters import nhs_number
 from adapters.contract import Code, Detail, Event
-from adapters.fhir.elements import Meta, Resource
+from adapters.fhir.elements import Concept, Meta, Resource
+from adapters.fhir.opening import Written
 from adapters.fhir.references import Index
 from adapters.fhir.sketch import Dated, Sketch
 from adapters.fhir.times import Times, is_reversed
 from adapters.moment import Moment
 
-_NO_LABELS: Final[frozenset[str]] = frozenset()
 _NO_META: Final = Meta()
-# Control characters can only stand in JSON as escapes, so bytes tell where they are.
-_ESCAPED: Final = (b"\\u00", b"\\b", b"\\f")
-# It may stand anywhere in a record, and changes the meaning of what it stands in.
-MODIFIER: Final = b'"modifierExtension"'
-_ABSENT: Final = b"data-absent-reason"
-
-
-@dataclass(slots=True)
-class Notes:
-    """What is noticed while one record is read: caveats, and words kept as given."""
-
-    caveats: list[str] = field(default_factory=list)
-    told: list[Detail] = field(default_factory=list)
-
-
-class Maker:
-    """Completes the sketches of one reading."""
-
-    def __init__(self, index: Index, *, has_modifiers: bool) -> None:
-        self._index = index
-        self._has_modifiers = has_modifiers
-        self._times = Times(index.scope.zone)
-
-    def event(
-        self, name: str, sketch: Sketch, *, record: Resource, raw: msgspec.Raw
-    ) -> Event:
-        """The event. Unresolvable where the record hides whom it is about."""
-        own = bytes(raw)
-        notes = Notes()
-        caveats = notes.caveats
-        subject, doubt = self._index.subject(sketch.about, record.contained)
-        if doubt:
-            caveats.append(doubt)
-        start = self._start(sketch.starts, notes)
-        end = self._moment("end", sketch.end, notes)
-        recorded = self._moment("recorded", sketch.recorded, notes)
-        if is_reversed(start, end):
-            caveats.append("reversed")
-        if sketch.is_untranslated:
-            caveats.append("untranslated_code")
-        meta = record.meta or _NO_META
-        title = _title(sketch)
-        if record.implicit_rules or (self._has_modifiers and MODIFIER in own):
-            caveats.append("modifier_not_understood")
-            title = f"{title} (not fully understood)"
-        if start is None and _ABSENT in own:
-            caveats.append("unknown_time")
-        concept = sketch.concept
-        codes = sketch.codes
-        if codes is None:
-            codes = concept.codes if concept is not None else ()
-        event = Event(
-            kind=sketch.kind,
-            record_id=f"{name}/{_own_id(record, own)}",
-            title=title,
-            status=sketch.status,
-            kind_code=sketch.kind_code,
-            start=start,
-            end=end,
-            recorded=recorded,
-            codes=codes,
-            labels=self._labels(meta, sketch),
-            detail=(*sketch.detail, *notes.told) if notes.told else sketch.detail,
-            subject=subject,
-            organisation=self._index.organisation(sketch.keeper, record.contained),
-            version=meta.version_id,
-            caveats=tuple(dict.fromkeys(caveats)) if caveats else (),
-        )
-        if not title.isprintable() or _has_escapes(own):
-            return _without_controls(event)
-        return event
-
-    def _start(self, starts: tuple[Dated, ...], notes: Notes) -> Moment | None:
-        """The first time that can be read; a lesser one is named for what it is."""
-        for element, text in starts:
-            moment = self._moment("start", text, notes)
-            if moment is not None:
-                if element != starts[0][0] or element in _SECOND_BEST:
-                    notes.told.append(Detail(element="dated_by", value=element))
-                return moment
-        return None
-
-    def _moment(self, element: str, text: str | None, notes: Notes) -> Moment | None:
-        if not text:
-            return None
-        moment, caveat = self._times.read(text)
-        if caveat:
-            notes.caveats.append(caveat)
-            notes.told.append(Detail(element=element, value=text))
-        return moment
-
-    def _labels(self, meta: Meta, sketch: Sketch) -> frozenset[str]:
-        of_source = self._index.scope.labels
-        if not meta.security and not sketch.labels:
-            return of_source or _NO_LABELS
-        given: tuple[Code, ...] = (*(meta.security or ()), *sketch.labels)
-        return of_source | {one.code for one in given if one.code}
-
-
+_NO_CONCEPT: Final = Concept()
 # Times that are not of the event itself, only of its being written down.
 _SECOND_BEST: Final = frozenset(
     {"recordedDate", "recorded", "issued", "dateAsserted", "created", "context"}
 )
 
 
-def _title(sketch: Sketch) -> str:
-    concept = sketch.concept
-    plain = (concept.plain if concept is not None else None) or sketch.title
-    plain = plain or sketch.kind
-    return f"{sketch.prefix}: {plain}" if sketch.prefix else plain
+class Notes:
+    """What is noticed while one record is read: caveats, and words kept as given."""
+
+    __slots__ = ("caveats", "told")
+
+    def __init__(self) -> None:
+        self.caveats: list[str] = []
+        self.told: list[Detail] = []
+
+    def add(self, caveat: str, element: str, text: str) -> None:
+        self.caveats.append(caveat)
+        self.told.append(Detail(element=element, value=text))
 
 
-def _own_id(record: Resource, written: bytes) -> str:
-    """The record's id; a digest of it where it has none or it is an NHS number."""
-    own = record.id
-    # An NHS number has ten digits, and at most a few spaces or hyphens between them.
-    if own and not (10 <= len(own) <= 16 and nhs_number.normalise(own)):
-        return own
-    return f"sha256-{hashlib.sha256(written).hexdigest()[:32]}"
+class Maker:
+    """Completes the sketches of one reading."""
 
+    def __init__(self, index: Index, written: Written) -> None:
+        self._index = index
+        self._written = written
+        self._is_odd = written.is_odd
+        self._times = Times(index.scope.zone)
+        self._notes = Notes()
 
-def _has_escapes(written: bytes) -> bool:
-    return b"\\" in written and any(one in written for one in _ESCAPED)
+    def event(
+        self, name: str, sketch: Sketch, *, record: Resource, position: int
+    ) -> Event:
+        """The event. Unresolvable where the record hides whom it is about."""
+        notes = self._blank()
+        contained = record.contained
+        subject, doubt = self._index.subject(sketch.about, contained)
+        if doubt:
+            notes.caveats.append(doubt)
+        start = self._start(sketch.starts, notes)
+        end = self._moment("end", sketch.end, notes) if sketch.end else None
+        written = sketch.recorded
+        recorded = self._moment("recorded", written, notes) if written else None
+        if end is not None and is_reversed(start, end):
+            notes.caveats.append("reversed")
+        if sketch.is_untranslated:
+            notes.caveats.append("untranslated_code")
+        concept = sketch.concept or _NO_CONCEPT
+        title = concept.text or concept.plain or sketch.title or sketch.kind
+        if sketch.prefix:
+            title = f"{sketch.prefix}: {title}"
+        if record.implicit_rules or (
+            self._is_odd and self._written.has_modifier(position)
+        ):
+            notes.caveats.append("modifier_not_understood")
+            title = f"{title} (not fully understood)"
+        if start is None and self._written.is_absent(position):
+            notes.caveats.append("unknown_time")
+        meta = record.meta or _NO_META
+        keeper = sketch.keeper
+        event = Event(
+            kind=sketch.kind,
+            record_id=f"{name}/{self._own_id(record.id, position)}",
+            title=title,
+            status=sketch.status,
+            kind_code=sketch.kind_code,
+            start=start,
+            end=end,
+            recorded=recorded,
+            codes=concept.codes if sketch.codes is None else sketch.codes,
+            labels=self._labels(meta.security, sketch.labels),
+            detail=(*sketch.detail, *notes.told) if notes.told else sketch.detail,
+            subject=subject,
+            organisation=self._index.organisation(keeper, contained)
+            if keeper
+            else None,
+            version=meta.version_id,
+            caveats=tuple(dict.fromkeys(notes.caveats)) if notes.caveats else (),
+        )
+        if not title.isprintable() or (
+            self._is_odd and self._written.has_escapes(position)
+        ):
+            return _without_controls(event)
+        return event
+
+    def _blank(self) -> Notes:
+        """Notes without a word: most records leave them so, for the next to use."""
+        if self._notes.caveats or self._notes.told:
+            self._notes = Notes()
+        return self._notes
+
+    def _start(self, starts: tuple[Dated, ...], notes: Notes) -> Moment | None:
+        """The first time that can be read; a lesser one is named for what it is."""
+        first: str | None = None
+        for element, text in starts:
+            if not text:
+                continue
+            first = first or element
+            moment, caveat = self._times[text]
+            if caveat:
+                notes.add(caveat, "start", text)
+            if moment is not None:
+                if element != first or element in _SECOND_BEST:
+                    notes.told.append(Detail(element="dated_by", value=element))
+                return moment
+        return None
+
+    def _moment(self, element: str, text: str, notes: Notes) -> Moment | None:
+        moment, caveat = self._times[text]
+        if caveat:
+            notes.add(caveat, element, text)
+        return moment
+
+    def _labels(
+        self, security: tuple[Code, ...] | None, others: tuple[Code, ...]
+    ) -> frozenset[str]:
+        of_source = self._index.scope.labels
+        if not security and not others:
+            return of_source
+        given: tuple[Code, ...] = (*(security or ()), *others)
+        return of_source | {one.code for one in given if one.code}
+
+    def _own_id(self, own: str | None, position: int) -> str:
+        """The record's id; a digest of it where it has none or it is an NHS number."""
+        # An NHS number has ten digits, and few spaces or hyphens between them.
+        if own and not (10 <= len(own) <= 16 and nhs_number.normalise(own)):
+            return own
+        digest = hashlib.sha256(self._written.of(position)).hexdigest()
+        return f"sha256-{digest[:32]}"
 
 
 def _without_controls(event: Event) -> Event:

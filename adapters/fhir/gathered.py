@@ -1,6 +1,6 @@
 """What the searches of one question brought, and what they did not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,10 +14,14 @@ _GRAVE: Final = ("fatal", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How one type is asked: in these ways together or, refused, plainly."""
+    """How one type is asked: in these ways together or, without or refused, plainly.
+
+    `is_listed` is False where the server lists what it searches, and not this.
+    """
 
     plain: Question
     ways: tuple[Question, ...]
+    is_listed: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +57,23 @@ class Gathered:
             return
         self.failures.append(error)
         self.caveats.append("type_failed")
+
+    def doubt(self, unlisted: Iterable[str]) -> None:
+        """Types the server says it does not search, and of which indeed none came.
+
+        Some servers answer "none" to whatever they do not know: that is not held
+        there, rather than not there.
+        """
+        for name in unlisted:
+            pages = [
+                page
+                for found in self.found
+                if found.question.name == name
+                for page in found.pages
+            ]
+            if pages and not any(page.matches for page in pages):
+                self.refused.add(name)
+                self.caveats.append("not_found_type")
 
     @property
     def has_records(self) -> bool:

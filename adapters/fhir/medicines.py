@@ -21,7 +21,6 @@ from adapters.fhir.sketch import (
     from_text,
     negation,
     start_of,
-    starts_of,
     status_of,
 )
 
@@ -40,7 +39,7 @@ def request(record: MedicationRequest, index: Index) -> Sketch:
     return _medication(
         record,
         index,
-        starts=starts_of(("authoredOn", record.authored_on)),
+        starts=(("authoredOn", record.authored_on),),
         recorded=record.authored_on,
         detail=(
             *from_text("intent", record.intent),
@@ -53,7 +52,7 @@ def statement(record: MedicationStatement, index: Index) -> Sketch:
     return _medication(
         record,
         index,
-        starts=starts_of(
+        starts=(
             ("effective", record.effective_date_time),
             ("effective", start_of(record.effective_period)),
             ("dateAsserted", record.date_asserted),
@@ -67,7 +66,7 @@ def dispense(record: MedicationDispense, index: Index) -> Sketch:
     return _medication(
         record,
         index,
-        starts=starts_of(
+        starts=(
             ("whenHandedOver", record.when_handed_over),
             ("whenPrepared", record.when_prepared),
         ),
@@ -83,7 +82,7 @@ def administration(record: MedicationAdministration, index: Index) -> Sketch:
     return _medication(
         record,
         index,
-        starts=starts_of(
+        starts=(
             ("effective", record.effective_date_time),
             ("effective", start_of(record.effective_period)),
         ),

@@ -4,7 +4,6 @@ A resource ends as one of: event, person, supporting, unmapped, rejected with a
 reason, outcome, duplicate. Their sum is the number of resources, always.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,27 +13,30 @@ from typing import Any, Final
 import msgspec
 
 from adapters.contract import Event
-from adapters.errors import Unreadable
 from adapters.fhir import clinical, contacts, medicines, resources, results
-from adapters.fhir.depth import is_deeper
 from adapters.fhir.elements import (
-    NOTHING,
+    BROKEN,
     Bundle,
     Entry,
     Meta,
     OperationOutcome,
     Resource,
-    Typed,
     is_present,
 )
-from adapters.fhir.events import MODIFIER, Maker
+from adapters.fhir.events import Maker
+from adapters.fhir.opening import Opened, opened, type_of
 from adapters.fhir.references import Index, Scope, Unresolvable
 from adapters.fhir.resources import Patient
 from adapters.fhir.sketch import Sketch
+from adapters.fhir.stu3 import is_stu3, refused
 from adapters.fhir.tables import STU3_TYPES, SUPPORTING
+from adapters.fhir.whole import WholeEntry
 from adapters.moment import read_iso
 
 Draw = Callable[[Any, Index], Sketch]
+_Given = msgspec.Raw | Resource
+# A type's name, a resource raw or decoded, and where in its Bundle it stands.
+_Record = tuple[str, _Given, int]
 
 _DRAWN: Final[dict[type[Resource], Draw]] = {
     resources.Encounter: contacts.encounter,
@@ -60,16 +62,9 @@ _DRAWN: Final[dict[type[Resource], Draw]] = {
 _MAPPED: Final[dict[str, tuple[msgspec.json.Decoder[Any], Draw]]] = {
     kind.__name__: (msgspec.json.Decoder(kind), draw) for kind, draw in _DRAWN.items()
 }
-_BUNDLE: Final = msgspec.json.Decoder(Bundle)
-_TYPED: Final = msgspec.json.Decoder(Typed)
 _PATIENT: Final = msgspec.json.Decoder(Patient)
 _OUTCOME: Final = msgspec.json.Decoder(OperationOutcome)
-_TYPE_FIRST: Final = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"\s*[,}]')
 _KEPT_CONTEXT: Final = frozenset({"Organization", "Medication"})
-_CONTROLS: Final = bytes(one for one in range(32) if one not in b"\t\n\r")
-
-# A resource as it came, or decoded already; and where in its Bundle it stands.
-_Record = tuple[str, msgspec.Raw | Resource, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,82 +107,11 @@ def read_bundle(body: bytes, scope: Scope, known: Iterable[Patient] = ()) -> Rea
     Unreadable: `unreadable` (not JSON, not UTF-8, not FHIR, too deep), `xml` or
     `stu3`; a single bad resource is counted in `rejected` instead.
     """
-    page = _plain(body)
-    caveats: list[str] = []
-    try:
-        bundle = _opened(page)
-    except Unreadable:
-        cleaned = page.translate(None, delete=_CONTROLS)
-        if cleaned == page:
-            raise
-        page, caveats = cleaned, ["control_characters"]
-        bundle = _opened(page)
-    if is_deeper(page, scope.json_depth):
-        raise _unreadable("is nested too deeply")
-    entries = bundle.entry or ()
-    if isinstance(bundle, WholeBundle):
-        refuse_profiles(page, _metas(bundle))
-        written = Written(page)
-    else:
-        if PROFILE.encode() in page:
-            refuse_profiles(page, _metas_told(bundle))
-        written = Written(page, tuple(entry.resource for entry in bundle.entry or ()))
-    reading = Reading(caveats=caveats, bundle=bare(bundle), as_of=_stamp(bundle.meta))
-    _Pass(reading, scope, written).read(entries, known)
+    page = opened(body, scope.json_depth)
+    bundle = page.bundle
+    reading = Reading(caveats=page.caveats, bundle=bundle, as_of=_stamp(bundle.meta))
+    _Pass(reading, scope, page).read(known)
     return reading
-
-
-def _unreadable(what: str, reason: str = "unreadable") -> Unreadable:
-    return Unreadable(reason, f"the source's reply {what}. Report it to the source.")
-
-
-def _plain(body: bytes) -> bytes:
-    """UTF-8 without its BOM. Other encodings are refused, never guessed."""
-    page = body.removeprefix(b"\xef\xbb\xbf")
-    # UTF-16 is full of NULs, which must not be taken for strays.
-    if body[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in page[:2]:
-        raise _unreadable("is not UTF-8")
-    first = page[:256].lstrip()[:9].lower()
-    if first.startswith((b"<!doctype", b"<html")):
-        raise _unreadable("is a web page")
-    if first.startswith(b"<"):
-        raise _unreadable("is XML, which is not read yet", "xml")
-    return page
-
-
-def _opened(page: bytes) -> Bundle | WholeBundle:
-    first = _TYPE_FIRST.match(page)
-    if first is None or first[1] == b"Bundle":
-        bundle = whole(page)
-        if bundle is not None:
-            return bundle
-    try:
-        if type_of(page) == "Bundle":
-            return _BUNDLE.decode(page)
-        # A page is read to its end, whatever it turns out to be.
-        typed = _TYPED.decode(page).resource_type
-    except BROKEN:
-        raise _unreadable("is not JSON that can be read as FHIR") from None
-    if typed is None:
-        raise _unreadable("is JSON but not FHIR: it names no resource type")
-    return Bundle(entry=(Entry(resource=msgspec.Raw(page)),))
-
-
-def type_of(raw: bytes | msgspec.Raw) -> str | None:
-    """The resource type, None where it names none. Raises what is in BROKEN."""
-    # Nearly everybody writes the type first; the whole is read only where not.
-    if found := _TYPE_FIRST.match(raw):
-        return str(found[1], "ascii")
-    return _TYPED.decode(raw).resource_type
-
-
-def _metas(bundle: Bundle) -> Iterator[Meta | None]:
-    yield bundle.meta
-    for entry in bundle.entry or ():
-        try:
-            yield _TYPED.decode(entry.resource).meta
-        except BROKEN:
-            continue  # none there, or rejected, and counted, where records are read
 
 
 def _stamp(meta: Meta | None) -> datetime | None:
@@ -203,57 +127,68 @@ def _stamp(meta: Meta | None) -> datetime | None:
 class _Pass:
     """One pass over the entries: context first, then records that refer to it."""
 
-    def __init__(self, reading: Reading, scope: Scope, *, has_modifiers: bool) -> None:
+    def __init__(self, reading: Reading, scope: Scope, page: Opened) -> None:
         self._reading = reading
+        self._entries = page.entries
         self._index = Index(scope)
-        self._maker = Maker(self._index, has_modifiers=has_modifiers)
+        self._maker = Maker(self._index, page.written)
         self._seen: dict[tuple[str, str | None], Event] = {}
 
-    def read(self, entries: Iterable[Entry], known: Iterable[Patient]) -> None:
+    def read(self, known: Iterable[Patient]) -> None:
         for patient in known:
             self._index.add_patient(patient, None)
-        records: list[tuple[str, msgspec.Raw]] = []
-        for entry in entries:
-            raw = entry.resource
-            if not is_present(raw):
-                continue
-            self._reading.resources += 1
-            try:
-                self._sort(entry, raw, records)
-            except BROKEN:
-                self._reading.rejected["unreadable"] += 1
-        for name, raw in records:
-            self._record(name, raw)
-
-    def _sort(
-        self, entry: Entry, raw: msgspec.Raw, records: list[tuple[str, msgspec.Raw]]
-    ) -> None:
         reading = self._reading
-        name = type_of(raw)
-        mode = entry.search.mode if entry.search else None
+        records: list[_Record] = []
+        for position, entry in enumerate(self._entries):
+            resource = entry.resource
+            if resource is None or (
+                isinstance(resource, msgspec.Raw) and not is_present(resource)
+            ):
+                continue
+            reading.resources += 1
+            try:
+                name = _name(resource)
+                is_match = entry.search is None or entry.search.mode != "include"
+                if name in _MAPPED and is_match:
+                    records.append((name, resource, position))
+                else:
+                    self._place(name, entry, is_match=is_match)
+            except BROKEN:
+                reading.rejected["unreadable"] += 1
+        reading.matches += len(records)
+        for record in records:
+            self._record(*record)
+
+    def _place(
+        self, name: str | None, entry: Entry | WholeEntry, *, is_match: bool
+    ) -> None:
+        """Find the place of a resource that no event is made of."""
+        reading = self._reading
+        resource: Any = entry.resource
+        is_raw = isinstance(resource, msgspec.Raw)
         if name == "OperationOutcome":
-            reading.outcomes[_severity(raw)] += 1
+            outcome = _OUTCOME.decode(resource) if is_raw else resource
+            reading.outcomes[_severity(outcome)] += 1
             return
-        if mode != "include":
-            reading.matches += 1
+        reading.matches += is_match
         if name == "Patient":
-            self._patient(entry, raw, is_match=mode != "include")
-        elif name in SUPPORTING or (mode == "include" and name in _MAPPED):
+            patient = _PATIENT.decode(resource) if is_raw else resource
+            self._patient(patient, entry.full_url, is_match=is_match)
+        elif name in SUPPORTING or name in _MAPPED:
             if name in _KEPT_CONTEXT:
-                self._index.add_context(name, raw, full_url=entry.full_url)
+                self._index.add_context(name, resource, full_url=entry.full_url)
             reading.supporting[name] += 1
-        elif name in _MAPPED:
-            records.append((name, raw))
         elif name in STU3_TYPES:
-            raise stu3()
+            raise refused()
         else:
             reading.unmapped[name or "no type"] += 1
 
-    def _patient(self, entry: Entry, raw: msgspec.Raw, *, is_match: bool) -> None:
-        patient = _PATIENT.decode(raw)
-        if _is_stu3(patient):
-            raise stu3()
-        _, doubt = self._index.add_patient(patient, entry.full_url)
+    def _patient(
+        self, patient: Patient, full_url: str | None, *, is_match: bool
+    ) -> None:
+        if is_stu3("Patient", patient):
+            raise refused()
+        _, doubt = self._index.add_patient(patient, full_url)
         if doubt:
             self._reading.caveats.append(doubt)
         if patient.modifier_extension or patient.implicit_rules:
@@ -263,15 +198,15 @@ class _Pass:
         else:
             self._reading.supporting["Patient"] += 1
 
-    def _record(self, name: str, raw: msgspec.Raw) -> None:
+    def _record(self, name: str, given: _Given, position: int) -> None:
         reading = self._reading
         decoder, draw = _MAPPED[name]
         try:
-            record = decoder.decode(raw)
-            if _is_stu3(record):
-                raise stu3()
+            record = decoder.decode(given) if isinstance(given, msgspec.Raw) else given
+            if is_stu3(name, record):
+                raise refused()
             sketch = draw(record, self._index)
-            event = self._maker.event(name, sketch, record=record, raw=raw)
+            event = self._maker.event(name, sketch, record=record, position=position)
         except Unresolvable:
             reading.rejected["unresolvable_subject"] += 1
         except BROKEN:
@@ -293,20 +228,15 @@ class _Pass:
         self._reading.events.append(event)
 
 
-def _is_stu3(record: Resource) -> bool:
-    kind = type(record)
-    for name in _STU3_FIELDS.get(kind, ()):
-        found = getattr(record, name)
-        if found is not None and found is not NOTHING:
-            return True
-    return kind in _STU3_STATUS and isinstance(
-        getattr(record, "clinical_status", None), str
-    )
+def _name(resource: _Given) -> str | None:
+    if isinstance(resource, msgspec.Raw):
+        return type_of(resource)
+    return type(resource).__name__
 
 
-def _severity(raw: msgspec.Raw) -> str:
+def _severity(outcome: OperationOutcome) -> str:
     """The gravest severity an OperationOutcome reports."""
-    given = {issue.severity for issue in _OUTCOME.decode(raw).issue or ()}
+    given = {issue.severity for issue in outcome.issue or ()}
     for grave in ("fatal", "error"):
         if grave in given:
             return grave

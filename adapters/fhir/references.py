@@ -11,7 +11,7 @@ import msgspec
 
 from adapters import nhs_number
 from adapters.contract import Identifier
-from adapters.fhir.elements import Concept, Identification, Reference, Typed
+from adapters.fhir.elements import Concept, Identification, Reference, Resource, Typed
 from adapters.fhir.resources import Medication, Organization, Patient
 from adapters.moment import LONDON
 
@@ -90,19 +90,25 @@ class Index:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self._people: dict[str, Subject] = {}
-        self._context: dict[str, msgspec.Raw] = {}
-        self._subjects: dict[str, Subject] = {}
+        self._context: dict[str, msgspec.Raw | Resource] = {}
+        self._organisations: dict[str, str | None] = {}
+        self._followed: dict[str, Subject] = {}  # what each reference led to
 
     def add_patient(self, patient: Patient, full_url: str | None) -> Subject:
         subject = self._subject_of(patient)
         for key in self._keys("Patient", patient.id, full_url):
             self._people[key] = subject
+        self._followed.clear()
         return subject
 
-    def add_context(self, kind: str, raw: msgspec.Raw, *, full_url: str | None) -> None:
+    def add_context(
+        self, kind: str, record: msgspec.Raw | Resource, *, full_url: str | None
+    ) -> None:
         """Keep an Organization or a Medication for those that refer to it."""
-        for key in self._keys(kind, _TYPED.decode(raw).id, full_url):
-            self._context[key] = raw
+        named = record if isinstance(record, Resource) else _TYPED.decode(record)
+        for key in self._keys(kind, named.id, full_url):
+            self._context[key] = record
+        self._organisations.clear()
 
     def _keys(self, kind: str, own: str | None, full_url: str | None) -> set[str]:
         keys = {full_url} if full_url else set[str]()
@@ -133,13 +139,16 @@ class Index:
         """
         if about is None:
             return None, None
+        text = about.reference
         if about.identifier is None:
-            return self._referred(about.reference, contained)
+            if text in self._followed:
+                return self._followed[text]
+            return self._referred(text, contained)
         own, invalid = self._identified((about.identifier,))
         caveat = "invalid_number" if invalid else None
-        if about.reference is None:
+        if text is None:
             return own or None, caveat
-        named, also = self._referred(about.reference, contained)
+        named, also = self._referred(text, contained)
         return (own | (named or frozenset())) or None, caveat or also
 
     def _referred(self, text: str | None, contained: Contained) -> Subject:
@@ -147,12 +156,11 @@ class Index:
             return None, None
         if text[0] == "#":
             return self._contained_patient(text[1:], contained)
-        known = self._people.get(text) or self._subjects.get(text)
-        if known is None:
-            known = self._subjects[text] = self._followed(text)
+        known = self._people.get(text) or self._follow(text)
+        self._followed[text] = known
         return known
 
-    def _followed(self, text: str) -> Subject:
+    def _follow(self, text: str) -> Subject:
         plain = _VERSION.sub("", text)
         if plain in self._people:
             return self._people[plain]
@@ -189,11 +197,19 @@ class Index:
         """The ODS code of an organisation referred to, where there is one."""
         if keeper is None:
             return None
-        given: tuple[Identification, ...] = ()
         if keeper.identifier is not None:
-            given = (keeper.identifier,)
-        elif keeper.reference is not None:
-            given = self._organisation_identifiers(keeper.reference, contained)
+            return self._ods_code((keeper.identifier,))
+        text = keeper.reference
+        if text is None:
+            return None
+        if text[:1] == "#":
+            return self._ods_code(self._organisation_identifiers(text, contained))
+        if text not in self._organisations:
+            given = self._organisation_identifiers(text, None)
+            self._organisations[text] = self._ods_code(given)
+        return self._organisations[text]
+
+    def _ods_code(self, given: tuple[Identification, ...]) -> str | None:
         for one in given:
             if one.system in self.scope.ods_systems and one.value:
                 return one.value.strip().upper()
@@ -202,19 +218,23 @@ class Index:
     def _organisation_identifiers(
         self, text: str, contained: Contained
     ) -> tuple[Identification, ...]:
-        if found := _CONDITIONAL.fullmatch(text):
-            return (Identification(unquote(found["system"]), unquote(found["value"])),)
-        raw = self._resource("Organization", text, contained)
-        return _ORGANISATION.decode(raw).identifier or () if raw else ()
+        if named := _CONDITIONAL.fullmatch(text):
+            return (Identification(unquote(named["system"]), unquote(named["value"])),)
+        found = self._resource("Organization", text, contained)
+        if isinstance(found, msgspec.Raw):
+            found = _ORGANISATION.decode(found)
+        return (found.identifier or ()) if isinstance(found, Organization) else ()
 
     def medication(self, text: str, contained: Contained) -> Concept | None:
         """The code of a Medication referred to, where it came along."""
-        raw = self._resource("Medication", text, contained)
-        return _MEDICATION.decode(raw).code if raw else None
+        found = self._resource("Medication", text, contained)
+        if isinstance(found, msgspec.Raw):
+            found = _MEDICATION.decode(found)
+        return found.code if isinstance(found, Medication) else None
 
     def _resource(
         self, kind: str, text: str, contained: Contained
-    ) -> msgspec.Raw | None:
+    ) -> msgspec.Raw | Resource | None:
         if not text.startswith("#"):
             return self._context.get(_VERSION.sub("", text))
         for raw in contained or ():

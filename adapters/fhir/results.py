@@ -23,7 +23,6 @@ from adapters.fhir.sketch import (
     from_ratio,
     from_text,
     start_of,
-    starts_of,
     status_of,
 )
 
@@ -37,7 +36,7 @@ def observation(record: Observation, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(
+        starts=(
             ("effective", record.effective_date_time),
             ("effective", start_of(record.effective_period)),
             ("effective", record.effective_instant),
@@ -45,7 +44,7 @@ def observation(record: Observation, _: Index) -> Sketch:
         ),
         end=end_of(record.effective_period),
         recorded=record.issued,
-        detail=(*word, *_measured(record), *_circumstances(record)),
+        detail=word + _measured(record) + _circumstances(record),
     )
 
 
@@ -131,7 +130,7 @@ def diagnostic_report(record: DiagnosticReport, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(
+        starts=(
             ("effective", record.effective_date_time),
             ("effective", start_of(record.effective_period)),
             ("issued", record.issued),
@@ -161,7 +160,10 @@ def document_reference(record: DocumentReference, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=record.subject,
-        starts=starts_of(("date", record.date), ("context", start_of(period))),
+        starts=(
+            ("date", record.date),
+            ("context", start_of(period)),
+        ),
         recorded=record.date,
         keeper=record.custodian,
         labels=all_codes(record.security_label),
@@ -184,7 +186,7 @@ def composition(record: Composition, _: Index) -> Sketch:
         status=status,
         is_untranslated=odd,
         about=_only(record.subject),
-        starts=starts_of(("date", record.date)),
+        starts=(("date", record.date),),
         recorded=record.date,
         keeper=record.custodian,
         labels=(Code(code=record.confidentiality),) if record.confidentiality else (),

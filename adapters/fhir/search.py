@@ -15,8 +15,8 @@ import msgspec
 
 from adapters.errors import AdapterError, Unreadable
 from adapters.fhir.credentials import authorisation
-from adapters.fhir.elements import OperationOutcome
-from adapters.fhir.reading import BROKEN, Reading, read_bundle
+from adapters.fhir.elements import BROKEN, OperationOutcome
+from adapters.fhir.reading import Reading, read_bundle
 from adapters.fhir.references import Scope
 from adapters.fhir.resources import Patient
 from adapters.fhir.settings import FhirSettings
@@ -127,6 +127,12 @@ class Server:
             except AdapterError:
                 found.caveats.append("truncated")
                 return found
+
+    async def statement(self) -> bytes:
+        """What the server says of itself, as it is. AdapterError as for a search."""
+        response = await self._send(f"{self._base}/metadata", None)
+        _raise_fault(response, self._around)
+        return response.body
 
     async def _first(self, found: Found) -> Response:
         question = found.question

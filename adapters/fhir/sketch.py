@@ -4,7 +4,6 @@ Each resource type has one small function that draws a sketch; all sketches beco
 events in the same way (`events.py`).
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -26,7 +25,10 @@ Dated = tuple[str, str | None]
 
 
 class Sketch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """`starts` are the times a record could go by, the most telling first."""
+    """`starts` are the times a record could go by, the most telling first.
+
+    A time that the record does not tell stands there as None.
+    """
 
     kind: str
     concept: Concept | None = None
@@ -75,7 +77,7 @@ def negation(word: str | None) -> str | None:
 def from_concept(element: str, concept: Concept | None) -> tuple[Detail, ...]:
     if concept is None:
         return ()
-    value = concept.plain
+    value = concept.text or concept.plain
     if value is None:
         return ()
     code = concept.coding[0] if concept.coding else None
@@ -89,6 +91,8 @@ def from_concepts(
         return ()
     if isinstance(concepts, Concept):
         return from_concept(element, concepts)
+    if len(concepts) == 1:
+        return from_concept(element, concepts[0])
     return tuple(d for concept in concepts for d in from_concept(element, concept))
 
 
@@ -134,11 +138,10 @@ def first_code(concept: Concept | str | None) -> str | None:
     """The code of a concept, or the older plain word in its place."""
     if concept is None or isinstance(concept, str):
         return concept
-    return next((coding.code for coding in concept.codes if coding.code), None)
-
-
-def starts_of(*given: Dated) -> tuple[Dated, ...]:
-    return tuple(one for one in given if one[1])
+    for coding in concept.coding or ():
+        if coding.code:
+            return coding.code
+    return None
 
 
 def start_of(period: Period | None) -> str | None:
@@ -149,5 +152,17 @@ def end_of(period: Period | None) -> str | None:
     return period.end if period is not None else None
 
 
-def all_codes(concepts: Iterable[Concept] | None) -> tuple[Code, ...]:
-    return tuple(coding for concept in concepts or () for coding in concept.codes)
+def first_plain(concepts: Concepts | None) -> Concept | None:
+    """The first that says something a person can read."""
+    for concept in concepts or ():
+        if concept.text or concept.plain:
+            return concept
+    return None
+
+
+def all_codes(concepts: Concepts | None) -> tuple[Code, ...]:
+    if not concepts:
+        return ()
+    if len(concepts) == 1:
+        return concepts[0].coding or ()
+    return tuple(coding for concept in concepts for coding in concept.codes)

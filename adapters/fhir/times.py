@@ -13,30 +13,33 @@ _ENDS_OF_TIME: Final = frozenset({2999, 9999})
 Reading = tuple[Moment | None, str | None]
 
 
-class Times:
+class Times(dict[str, Reading]):
     """Reads times in one zone, each text once: a record repeats its times often.
 
-    Lives as long as one reading and no longer, for it remembers what it read.
+    `times[text]` is the moment and a caveat's code; no moment where the text tells
+    no time. `unknown_time` is a date that means "not known", `impossible_time` one
+    that does not exist or is no date at all. Lives as long as one reading and no
+    longer, for it remembers what it read.
     """
 
     def __init__(self, zone: tzinfo) -> None:
+        super().__init__()
         self._zone = zone
-        self._read: dict[str, Reading] = {}
+
+    def __repr__(self) -> str:
+        return "Times()"
+
+    def __missing__(self, text: str) -> Reading:
+        found = self[text] = self._understood(text)
+        return found
 
     def read(self, text: str) -> Reading:
-        """The moment and a caveat's code; None where the text tells no time.
-
-        `unknown_time` is a date that means "not known", `impossible_time` one that
-        does not exist or is no date at all.
-        """
-        found = self._read.get(text)
-        if found is None:
-            found = self._read[text] = self._understood(text)
-        return found
+        """What `times[text]` is."""
+        return self[text]
 
     def _understood(self, text: str) -> Reading:
         try:
-            moment, caveat = _exact(text), None
+            moment, caveat = _exact(text, self._zone), None
             if moment is None:
                 read = read_iso(text.strip(), self._zone)
                 if read is None:
@@ -50,24 +53,31 @@ class Times:
         return moment, caveat
 
 
-# How long a time to the second is, and where its zone then begins: `Z` or `+hh:mm`,
-# without a fraction or with one of three digits.
-_ZONES: Final = {20: 19, 25: 19, 24: 23, 29: 23}
+# What stands at every third place, from the fourth, in the commonest shapes: a day,
+# and a time to the second, with or without thousandths, in UTC or with an offset.
+_DAY: Final = "--"
+_SHAPES: Final = frozenset(
+    {
+        (10, _DAY),
+        (20, "--T::Z"),
+        (24, "--T::."),
+        (25, "--T::+:"),
+        (25, "--T::-:"),
+        (29, "--T::."),
+    }
+)
 
 
-def _exact(text: str) -> Moment | None:
-    """The commonest shapes, to the second with a zone, by the quickest way."""
-    zone = _ZONES.get(len(text))
-    if (
-        zone is None
-        or text[10] != "T"
-        or text[4] != "-"
-        or text[7] != "-"
-        or text[13] != ":"
-        or text[16] != ":"
-        or (zone == 23 and text[19] != ".")
-        or not (text[zone:] == "Z" or (text[zone] in "+-" and text[zone + 3] == ":"))
-        or not text.isascii()
+def _exact(text: str, zone: tzinfo) -> Moment | None:
+    """The commonest shapes, by the quickest way."""
+    size = len(text)
+    marks = text[4:23:3]
+    if (size, marks) not in _SHAPES or not text.isascii():
+        return None
+    if size == 10:
+        return Moment(datetime.fromisoformat(text).replace(tzinfo=zone), "day")
+    if (size == 24 and text[23] != "Z") or (
+        size == 29 and (text[23] not in "+-" or text[26] != ":")
     ):
         return None
     return Moment(datetime.fromisoformat(text), "second")
@@ -75,4 +85,6 @@ def _exact(text: str) -> Moment | None:
 
 def is_reversed(start: Moment | None, end: Moment | None) -> bool:
     """Whether an end comes before its start, however both are read."""
-    return start is not None and end is not None and end.latest <= start.at
+    if start is None or end is None or end.at > start.at:
+        return False
+    return end.latest <= start.at

@@ -6,12 +6,19 @@ record, a type that R4 does not have) makes the attempt None, and the page is th
 read resource by resource, where one bad record costs itself and no more.
 """
 
-from typing import Final, Union
+from typing import TYPE_CHECKING, Final, Union
 
 import msgspec
 
 from adapters.fhir import resources
-from adapters.fhir.elements import BROKEN, Element, Link, Meta, OperationOutcome
+from adapters.fhir.elements import (
+    BROKEN,
+    Element,
+    Link,
+    Meta,
+    OperationOutcome,
+    Resource,
+)
 from adapters.fhir.elements import Search as Mode
 from adapters.fhir.tables import SUPPORTING, TYPES
 
@@ -29,7 +36,12 @@ _UNMAPPED: Final = """
     FamilyMemberHistory Goal GraphDefinition Group GuidanceResponse ImagingStudy
     ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide
     InsurancePlan Invoice Library Linkage List Measure MeasureReport Media
-    MedicationKnowledge MessageDefinition MolecularSequence NamingSystem
+    MedicationKnowledge MedicinalProduct MedicinalProductAuthorization
+    MedicinalProductContraindication MedicinalProductIndication
+    MedicinalProductIngredient MedicinalProductInteraction
+    MedicinalProductManufactured MedicinalProductPackaged
+    MedicinalProductPharmaceutical MedicinalProductUndesirableEffect
+    MessageDefinition MolecularSequence NamingSystem
     NutritionOrder ObservationDefinition OperationDefinition Parameters PaymentNotice
     PaymentReconciliation Person PlanDefinition Questionnaire QuestionnaireResponse
     RequestGroup ResearchDefinition ResearchElementDefinition ResearchStudy
@@ -39,7 +51,13 @@ _UNMAPPED: Final = """
     SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification
     SupplyDelivery SupplyRequest Task TerminologyCapabilities TestReport TestScript
     ValueSet VerificationResult VisionPrescription
-""".split()
+"""
+
+
+class Reported(OperationOutcome, frozen=True, gc=False):
+    """An OperationOutcome, with what every resource of a whole page has."""
+
+    meta: Meta | None = None
 
 
 class Told(Element, frozen=True, gc=False):
@@ -53,7 +71,7 @@ def _tagged(name: str) -> type[msgspec.Struct]:
     """A type that is chosen by the word that stands in `resourceType`."""
     ground: type[Element] = getattr(resources, name, Told)
     if name == "OperationOutcome":
-        ground = OperationOutcome
+        ground = Reported
     return msgspec.defstruct(
         name,
         (),
@@ -66,15 +84,24 @@ def _tagged(name: str) -> type[msgspec.Struct]:
     )
 
 
-NAMES: Final = ("Patient", "OperationOutcome", *TYPES, *sorted(SUPPORTING), *_UNMAPPED)
-_RESOURCE: Final = Union[tuple(_tagged(name) for name in NAMES)]  # noqa: UP007 - no `|` joins types that only running code knows
+NAMES: Final = (
+    "Patient",
+    "OperationOutcome",
+    *TYPES,
+    *sorted(SUPPORTING),
+    *_UNMAPPED.split(),
+)
+if TYPE_CHECKING:
+    AnyResource = Resource
+else:  # which types there are is only known to running code
+    AnyResource = Union[tuple(_tagged(name) for name in NAMES)]  # noqa: UP007 - `|` cannot join a list
 
 
 class WholeEntry(Element, frozen=True, gc=False):
     """An entry with its resource decoded."""
 
     full_url: str | None = None
-    resource: _RESOURCE | None = None  # type: ignore[valid-type] # known at run time
+    resource: AnyResource | None = None
     search: Mode | None = None
 
 

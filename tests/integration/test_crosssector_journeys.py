@@ -4,6 +4,7 @@ import asyncio
 import csv
 from collections import defaultdict
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -83,7 +84,7 @@ def client_of(address, token):
 
 async def journeys(gateway, system, values):
     """The journey of each value, a few at a time."""
-    found: dict[str, dict] = {}
+    found: dict[str, Any] = {}
     turn = asyncio.Semaphore(4)
 
     async def one(value):
@@ -116,7 +117,7 @@ def by_source(journey):
 
 def expected_ids(key):
     """source -> key -> record ids, read straight from the files."""
-    found = {}
+    found: dict[str, dict[str, set[str]]] = {}
     for source, (table, column, _) in (COUNTED | UNCOUNTED).items():
         found[source] = defaultdict(set)
         for row in rows(table):

@@ -38,3 +38,17 @@ def test_depth_is_exact_whatever_stands_in_strings(value, spaced):
 @pytest.mark.parametrize("depth", [64, 65, 5000])
 def test_a_limit_is_held_to_the_level(depth):
     assert is_deeper(b"[" * depth + b"]" * depth, 64) == (depth > 64)
+
+
+@given(
+    st.lists(st.sampled_from(["\\", '"', "{", "]", "a", "\n"]), min_size=1),
+    st.integers(0, 40),
+    st.booleans(),
+)
+def test_depth_is_exact_where_a_long_page_is_cut(letters, shift, dense):
+    """Catches the seeded defect of cutting an escape in two."""
+    text = "".join(letters)
+    filler = text * (70_000 // len(text)) if dense else "x" * (65_500 + shift)
+    page = json.dumps([filler + text, [[text], {text: [text]}]]).encode()
+    assert not is_deeper(page, 4)
+    assert is_deeper(page, 3)
