@@ -1,8 +1,9 @@
 """What a FHIR server says of itself: which types it searches, and by what.
 
 Read at the first question about somebody there and again after an hour; a server
-that does not say, or not in time, is asked as if it could do all. Statements are often wrong, so theirs
-only makes us ask more plainly and say more: no record is left unasked for by it.
+that does not say, or not in time, is asked as if it could do all. Statements are
+often wrong, so theirs only makes us ask more plainly and say more: no record is left
+unasked for by it.
 """
 
 import asyncio

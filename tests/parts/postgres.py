@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class Server:
         )
 
 
-def _programs() -> Path | None:
+def installed() -> Path | None:
+    """Where the server's programs are; None if it is not installed."""
     # Debian keeps them off the path, one folder per version.
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     found = shutil.which("initdb")
@@ -96,24 +98,18 @@ def _owner() -> str | None:
     return next((name for name in _OWNERS if name in known), None)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port: int = held.getsockname()[1]
         return port
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A running server; skips without PostgreSQL, fails if REQUIRE_PARTS=1."""
-    programs = _programs()
-    if programs is None:
-        message = f"PostgreSQL is not installed: {INSTALL}"
-        if os.environ.get("REQUIRE_PARTS") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+@contextmanager
+def running(programs: Path) -> Iterator[Server]:
+    """A server of these programs, gone with everything it wrote at the end."""
     folder = Path(tempfile.mkdtemp(prefix="throughline-postgres-"))
-    server = Server(programs, folder, _free_port(), _owner())
+    server = Server(programs, folder, free_port(), _owner())
     if server.owner is not None:
         shutil.chown(folder, server.owner)
     try:
@@ -123,3 +119,16 @@ def postgres() -> Iterator[Server]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running server; skips without PostgreSQL, fails if REQUIRE_PARTS=1."""
+    programs = installed()
+    if programs is None:
+        message = f"PostgreSQL is not installed: {INSTALL}"
+        if os.environ.get("REQUIRE_PARTS") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with running(programs) as server:
+        yield server

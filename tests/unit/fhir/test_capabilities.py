@@ -10,6 +10,7 @@ import pytest
 from adapters.errors import Unavailable
 from adapters.fhir import capabilities
 from adapters.fhir.capabilities import UNKNOWN, Statement, read_capabilities
+from adapters.http import AiohttpTransport
 from adapters.surroundings import Limits
 from tests.fhir_asking import NOW, surroundings
 
@@ -131,7 +132,7 @@ class Clock:
 
 
 def one_of(told, folder, clock=None, source_s=4.0):
-    around = surroundings(None, folder, limits=Limits(source_s=source_s))
+    around = surroundings(AiohttpTransport(), folder, limits=Limits(source_s=source_s))
     values = {name: getattr(around, name) for name in around.__slots__}
     return Statement(told, type(around)(**{**values, "now": clock or Clock()}))
 
