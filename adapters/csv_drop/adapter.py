@@ -13,10 +13,12 @@ from adapters.contract import Answer, Identifier, Profile, Query
 from adapters.csv_drop.directory import Holding, look
 from adapters.csv_drop.index import Hit, Imprint, Index, Place, Reached, Retired
 from adapters.csv_drop.intake import Intake, Stopped
+from adapters.csv_drop.quarantine import rejected_in
 from adapters.csv_drop.records import Writing
 from adapters.csv_drop.settings import DropFile
 from adapters.errors import AdapterError, Unavailable, Unreadable
 from adapters.mapping import Found, Mapping, Row, Source, answer, named
+from adapters.rejects import RejectedRows
 from adapters.surroundings import Surroundings
 from adapters.vocabulary import categories_of
 
@@ -75,7 +77,12 @@ class CsvDrop:
 
     async def ask(self, query: Query) -> Answer:
         """Answer from the newest drop that is whole; see `adapters.contract`."""
-        holding = await asyncio.to_thread(self._look)
+        looked = await asyncio.to_thread(self._look_and_answer, query)
+        if isinstance(looked, Answer):
+            return looked
+        return await self._ask_later(query, looked)
+
+    async def _ask_later(self, query: Query, holding: Holding) -> Answer:
         notes = await self._bring_up_to_date(holding)
         for _ in range(_ATTEMPTS):
             index = self._index
@@ -96,6 +103,22 @@ class CsvDrop:
         if self._index is not None:
             self._index.retire()
             self._index = None
+
+    async def rejected(self) -> tuple[RejectedRows, ...]:
+        """The rows that the last intake set aside; see `adapters.rejects`."""
+        path = self._path.with_name("quarantine.csv")
+        return await asyncio.to_thread(rejected_in, path)
+
+    def _look_and_answer(self, query: Query) -> Answer | Holding:
+        """The answer if nothing is new, which is nearly always: else what is there."""
+        holding = self._look()
+        index = self._index
+        if index is None or not self._is_current(holding):
+            return holding
+        try:
+            return self._answer(index, query, ())
+        except Retired:
+            return holding
 
     def _look(self) -> Holding:
         holding = look(self._root, self._settings)

@@ -6,9 +6,11 @@ so that a later drop that fails leaves the last good one answering.
 
 import contextlib
 import json
+import operator
 import os
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,7 +19,9 @@ from typing import Any, Final, Self
 
 Place = tuple[int, str]  # a name column of the index, and a value in it
 
-FORMAT: Final = 1  # raised when older indexes can no longer be read
+FORMAT: Final = 2  # raised when older indexes can no longer be read
+_BLOCK: Final = 32  # rows whose texts lie together; few, since all are read for one
+_BETWEEN: Final = "\0"  # texts, since no row that is taken in holds it
 _SQL_OF_FILE: Final = "file:{}?mode=ro&immutable=1"
 
 
@@ -41,10 +45,37 @@ class Imprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A row as it was written, and the file it stood in."""
+    """A row as it was written, and the file and line it stood in."""
 
     file: str
+    line: int
     text: str
+
+
+class Texts:
+    """Rows as they were written, best asked for in the order of their numbers."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._first = 0
+        self._file = ""
+        self._lines = memoryview(b"").cast("Q")
+        self._texts: list[str] = []
+
+    def hit(self, number: int) -> Hit:
+        if not 0 <= number - self._first < len(self._texts):
+            self._read(number)
+        at = number - self._first
+        return Hit(file=self._file, line=self._lines[at], text=self._texts[at])
+
+    def _read(self, number: int) -> None:
+        self._first, self._file, lines, text = self._connection.execute(
+            "SELECT first, file, lines, text FROM blocks WHERE first <= ? "
+            "ORDER BY first DESC LIMIT 1",
+            (number,),
+        ).fetchone()
+        self._lines = memoryview(lines).cast("Q")
+        self._texts = text.split(_BETWEEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +113,17 @@ class Index:
         with self._lock:
             connection = self._open()
             shared = {place for place in asked if self._is_shared(connection, place)}
-            rows: dict[int, Hit] = {}
+            rows: set[int] = set()
             for column, value in asked:
                 if (column, value) in shared:
                     continue
                 found = connection.execute(
-                    "SELECT id, file, text FROM rows "  # noqa: S608 - a number of ours
-                    f"WHERE n{column} = ? ORDER BY id LIMIT ?",
+                    f"SELECT id FROM rows WHERE n{column} = ? ORDER BY id LIMIT ?",  # noqa: S608 - a number of ours
                     (value, limit + 1),
                 )
-                rows.update({n: Hit(file=file, text=text) for n, file, text in found})
-        hits = tuple(rows[number] for number in sorted(rows)[:limit])
+                rows.update(number for (number,) in found)
+            texts = Texts(connection)
+            hits = tuple(texts.hit(number) for number in sorted(rows)[:limit])
         return Reached(hits=hits, shared=frozenset(shared), truncated=len(rows) > limit)
 
     def shared(self, places: Iterable[Place]) -> frozenset[Place]:
@@ -156,6 +187,18 @@ def _connect_quietly(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows for an index: the line each starts on, its text, and what finds it again.
+
+    A key is the record id, the birth date as written, and then the identifiers.
+    """
+
+    lines: Sequence[int]
+    texts: Sequence[str]
+    keys: Sequence[Sequence[str | None]]
+
+
 class Building:
     """An index being built beside the one in use; nobody sees it until it is whole."""
 
@@ -166,19 +209,54 @@ class Building:
         self._path.unlink(missing_ok=True)
         os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._names = names
+        self._next = 1
+        self._last = ""
+        # While record ids only rise, none can come twice, and none is looked for.
+        self.is_rising = True
         self.connection = sqlite3.connect(self._path, isolation_level=None)
         columns = "".join(f", n{number} TEXT" for number in range(names))
         self.connection.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-            "PRAGMA cache_size = -65536; PRAGMA temp_store = FILE; PRAGMA threads = 2;"
+            "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF;"
+            "PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
+            "PRAGMA temp_store = FILE; PRAGMA threads = 2;"
             "PRAGMA locking_mode = EXCLUSIVE;"
             "CREATE TABLE imprint (value TEXT);"
-            "CREATE TABLE rows (id INTEGER PRIMARY KEY, file TEXT, line INTEGER,"
-            f" record TEXT, born TEXT, text TEXT{columns});"
+            "CREATE TABLE blocks (first INTEGER PRIMARY KEY, file TEXT, lines BLOB,"
+            " text TEXT);"
+            "CREATE TABLE rows (id INTEGER PRIMARY KEY, record TEXT, born TEXT"
+            f"{columns});"
             "BEGIN;"
         )
-        marks = ", ".join("?" * (5 + names))
-        self.insert = f"INSERT INTO rows VALUES (NULL, {marks})"  # noqa: S608 - marks only
+        marks = ", ".join("?" * (2 + names))
+        self._insert = f"INSERT INTO rows VALUES (NULL, {marks})"  # noqa: S608 - marks only
+
+    def add(self, file: str, written: Written) -> None:
+        """Adds rows of one file, in the order they are to be found again."""
+        first, keys = self._next, written.keys
+        if not keys:
+            return
+        self._next += len(keys)
+        self._note_order([str(key[0]) for key in keys])
+        self.connection.executemany(self._insert, keys)  # it numbers them on
+        self.connection.executemany(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?)",
+            (
+                (
+                    first + n,
+                    file,
+                    array("Q", written.lines[n : n + _BLOCK]).tobytes(),
+                    _BETWEEN.join(written.texts[n : n + _BLOCK]),
+                )
+                for n in range(0, len(keys), _BLOCK)
+            ),
+        )
+
+    def _note_order(self, records: Sequence[str]) -> None:
+        if not self.is_rising:
+            return
+        before = [self._last, *records[:-1]]
+        self.is_rising = all(map(operator.lt, before, records))
+        self._last = records[-1]
 
     def index_names(self) -> None:
         for number in range(self._names):

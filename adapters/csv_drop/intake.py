@@ -5,10 +5,8 @@ Memory stays flat: rows go through in batches, and duplicates are found by the i
 
 import csv
 import hashlib
-import itertools
 import sqlite3
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +22,21 @@ from adapters.csv_drop.directory import (
     promises,
     replaced,
 )
-from adapters.csv_drop.index import Building, Imprint
-from adapters.csv_drop.records import Bad, Record, Writing, records
+from adapters.csv_drop.index import Building, Imprint, Texts, Written
+from adapters.csv_drop.lots import Lot, lots
+from adapters.csv_drop.records import Lines, Record, Writing, records_of
 from adapters.csv_drop.settings import DropFile
 from adapters.errors import Unreadable
-from adapters.mapping import Mapping, Rejected, looks_foreign, missing, not_there
+from adapters.mapping import (
+    Columnwise,
+    Mapping,
+    Rejected,
+    looks_foreign,
+    missing,
+    not_there,
+)
 
-_BATCH: Final = 2_000
+_SEVERAL: Final = "SELECT record FROM rows GROUP BY record HAVING count(*) > 1"
 _LISTED: Final = 100_000  # rows named in the quarantine file; all are counted
 _MAGIC: Final = {
     b"PK\x03\x04": "is an archive; unpack it first",
@@ -96,7 +102,7 @@ class Intake:
                 )
                 for drop in holding.drops
             }
-            repeated, superseded = _settle(building.connection, quarantine)
+            repeated, superseded = _settle(building, quarantine)
             rows = _count(building.connection)
             _refuse_if_nothing(rows, quarantine)
             building.index_names()
@@ -129,14 +135,14 @@ class Intake:
         digest = hashlib.sha256()
         with open_drop(self.root, drop) as stream:
             self._refuse_strangers(drop, stream)
-            found = records(stream, self.writing, digest.update)
-            columns = self._columns(drop, found)
+            lines = Lines(stream, self.writing, digest.update)
+            columns = self._columns(drop, lines)
             mapping = Mapping.compile(self.settings.mapping, columns)
-            taking = _Taking(drop.name, len(columns), mapping, quarantine)
-            for batch in taking.batches(found):
+            taking = _Taking(drop.name, Columnwise.of(mapping), quarantine)
+            for lot in lots(lines, len(columns)):
                 if self.stop.is_set():
                     raise Stopped
-                building.connection.executemany(building.insert, batch)
+                building.add(drop.name, taking.good(lot))
             if not is_same(stream, drop):
                 raise replaced(drop)
         if promise is not None:
@@ -159,10 +165,10 @@ class Intake:
                 raise _incomplete(drop, "its last line has no end")
         stream.seek(0)
 
-    def _columns(self, drop: Drop, found: Iterator[Record | Bad]) -> list[str]:
+    def _columns(self, drop: Drop, lines: Lines) -> list[str]:
         if not self.settings.header:
             return list(self.settings.columns)
-        first = next(found, None)
+        first = next(records_of(lines), None)
         if not isinstance(first, Record):
             raise Unreadable(
                 "unreadable", f"{drop.name} has no header that can be read"
@@ -191,63 +197,70 @@ class _Taking:
     """Rows of one file on their way into the index."""
 
     file: str
-    width: int
-    mapping: Mapping
+    columnwise: Columnwise
     quarantine: Quarantine
     rows: int = 0
 
-    def batches(
-        self, found: Iterator[Record | Bad]
-    ) -> Iterator[list[tuple[str | int | None, ...]]]:
-        while some := list(itertools.islice(found, _BATCH)):
-            self.rows += len(some)
-            yield list(self._good(some))
-
-    def _good(self, some: list[Record | Bad]) -> Iterator[tuple[str | int | None, ...]]:
-        file, width, check = self.file, self.width, self.mapping.check
-        for record in some:
-            if isinstance(record, Bad):
-                self.quarantine.add(file, record.line, Rejected(record.reason))
-                continue
-            if len(record.cells) != width:
-                self.quarantine.add(file, record.line, Rejected("wrong_width"))
-                continue
-            row = check(record.cells)
-            if isinstance(row, Rejected):
-                self.quarantine.add(file, record.line, row)
-                continue
-            yield file, record.line, row.record_id, row.born, record.text, *row.names
+    def good(self, lot: Lot) -> Written:
+        """Those of the lot that are events; the others are set aside."""
+        self.rows += len(lot.numbers) + len(lot.bad)
+        checked = self.columnwise.check(lot.table)
+        rejected = checked.rejected
+        if rejected or lot.bad:
+            aside = [(bad.line, Rejected(bad.reason)) for bad in lot.bad]
+            aside += [(lot.numbers[n], why) for n, why in rejected.items()]
+            for line, why in sorted(aside, key=_line):
+                self.quarantine.add(self.file, line, why)
+        if not rejected:
+            return Written(lot.numbers, lot.texts, checked.keys)
+        kept = [n for n in range(len(checked.keys)) if n not in rejected]
+        return Written(
+            [lot.numbers[n] for n in kept],
+            [lot.texts[n] for n in kept],
+            [checked.keys[n] for n in kept],
+        )
 
 
-def _settle(connection: sqlite3.Connection, quarantine: Quarantine) -> tuple[int, int]:
+def _line(aside: tuple[int, Rejected]) -> int:
+    return aside[0]
+
+
+def _settle(building: Building, quarantine: Quarantine) -> tuple[int, int]:
     """Leaves one row per record id: (repeated, superseded) counts of those removed."""
+    connection = building.connection
+    if building.is_rising or not _has_several(connection):
+        return 0, 0
     connection.execute("CREATE INDEX by_record ON rows (record)")
-    several = connection.execute(
-        "SELECT record FROM rows GROUP BY record HAVING count(*) > 1"
-    )
+    several = connection.execute(_SEVERAL)
     repeated = superseded = 0
     gone: list[tuple[int]] = []
     reading = connection.cursor()
+    texts = Texts(connection)
     for (record,) in several:
-        rows = reading.execute(
-            "SELECT id, file, line, text FROM rows WHERE record = ? ORDER BY id",
-            (record,),
-        ).fetchall()
-        latest = rows[-1][1]
-        kept = next(row for row in rows if row[1] == latest)
-        for row in rows:
-            if row is kept:
+        found = reading.execute(
+            "SELECT id FROM rows WHERE record = ? ORDER BY id", (record,)
+        )
+        rows = [(number, texts.hit(number)) for (number,) in found.fetchall()]
+        latest = rows[-1][1].file
+        kept = next(row for row in rows if row[1].file == latest)
+        for number, hit in rows:
+            if number == kept[0]:
                 continue
-            gone.append((row[0],))
-            if row[1] != latest:
+            gone.append((number,))
+            if hit.file != latest:
                 superseded += 1
-            elif row[3] == kept[3]:
+            elif hit.text == kept[1].text:
                 repeated += 1
             else:
-                quarantine.add(row[1], row[2], Rejected("duplicate_record"))
+                quarantine.add(hit.file, hit.line, Rejected("duplicate_record"))
     connection.executemany("DELETE FROM rows WHERE id = ?", gone)
     connection.execute("DROP INDEX by_record")
     return repeated, superseded
+
+
+def _has_several(connection: sqlite3.Connection) -> bool:
+    # Sorted once without an index, which most drops never need.
+    return connection.execute(f"{_SEVERAL} LIMIT 1").fetchone() is not None
 
 
 def _count(connection: sqlite3.Connection) -> int:

@@ -5,7 +5,7 @@ which alone knows where a quoted record ends.
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -58,14 +58,17 @@ class Record:
     cells: list[str]
 
 
-class _Lines:
-    """Lines of a stream with their numbers; a line that is no text is a reason."""
+class Lines:
+    """Lines of a stream with their numbers; a line that is no text is a reason.
+
+    `seen` gets every block as it is read.
+    """
 
     def __init__(
         self, stream: BinaryIO, writing: Writing, seen: Callable[[bytes], None]
     ) -> None:
         self._stream = stream
-        self._writing = writing
+        self.writing = writing
         self._seen = seen
         self._longest = max(_BLOCK, 8 * writing.field_bytes)
         self._waiting: list[str | Bad] = []  # reversed: the next line is the last
@@ -85,14 +88,26 @@ class _Lines:
         line = self._waiting.pop()
         return Bad(self.number, line.reason) if isinstance(line, Bad) else line
 
-    def give_back(self, lines: list[str]) -> None:
+    def take_many(self) -> list[str | Bad]:
+        """All lines that are at hand, at least one; none at the end of the file.
+
+        The number is then the last one's.
+        """
+        while not self._waiting and not self._over:
+            self._fill()
+        many, self._waiting = self._waiting, []
+        many.reverse()
+        self.number += len(many)
+        return many
+
+    def give_back(self, lines: Sequence[str | Bad]) -> None:
         self._waiting.extend(reversed(lines))
         self.number -= len(lines)
 
     def _fill(self) -> None:
         block = self._stream.read(_BLOCK)
         self._seen(block)
-        if self._first and self._writing.encoding == "utf-8":
+        if self._first and self.writing.encoding == "utf-8":
             block = block.removeprefix(_BOM)
         self._first = False
         whole, newline, rest = (self._rest + block).rpartition(b"\n")
@@ -119,7 +134,7 @@ class _Lines:
 
     def _text(self, whole: bytes) -> list[str | Bad]:
         try:
-            text = whole.decode(self._writing.encoding)
+            text = whole.decode(self.writing.encoding)
         except UnicodeDecodeError:
             return [self._line(raw) for raw in whole.split(b"\n")]
         if "\r" in text:
@@ -132,7 +147,7 @@ class _Lines:
         if b"\0" in raw:
             return Bad(0, "nul")
         try:
-            return raw.decode(self._writing.encoding).removesuffix("\r")
+            return raw.decode(self.writing.encoding).removesuffix("\r")
         except UnicodeDecodeError:
             return Bad(0, "undecodable")
 
@@ -141,7 +156,12 @@ def records(
     stream: BinaryIO, writing: Writing, seen: Callable[[bytes], None]
 ) -> Iterator[Record | Bad]:
     """Each record of the stream in order; `seen` gets every block as it is read."""
-    lines = _Lines(stream, writing, seen)
+    return records_of(Lines(stream, writing, seen))
+
+
+def records_of(lines: Lines) -> Iterator[Record | Bad]:
+    """Each record of these lines in order, the exact way."""
+    writing = lines.writing
     quote, delimiter = writing.quote, writing.delimiter
     while (line := lines.take()) is not None:
         if isinstance(line, Bad):
@@ -149,7 +169,7 @@ def records(
         elif not line:
             continue
         elif quote and quote in line:
-            yield _quoted(line, lines, writing)
+            yield _quoted(line, lines)
         else:
             cells = line.split(delimiter)
             if writing.has_long(line, cells):
@@ -158,7 +178,8 @@ def records(
                 yield Record(lines.number, line, cells)
 
 
-def _quoted(first: str, lines: _Lines, writing: Writing) -> Record | Bad:
+def _quoted(first: str, lines: Lines) -> Record | Bad:
+    writing = lines.writing
     start, taken, bad = lines.number, [first], None
 
     def feed() -> Iterator[str]:

@@ -76,24 +76,28 @@ def holds(
     kind = column.type
     if loose:
         numbers = [n for w in words if (n := _number(w)) is not None and str(n) == w]
-        return _either(column, list(words), numbers)
+        return column.in_([*words, *numbers]) if words else None
     if isinstance(kind, types.Integer):
         numbers = [n for word in words if (n := _number(word)) is not None]
-        return column.in_(numbers) if numbers else None
+        return _among(column, numbers)
     if isinstance(kind, types.Uuid):
         ids = [i for word in words if (i := _uuid(word)) is not None]
-        return column.in_(ids) if ids else None
+        return _among(column, ids)
     if isinstance(kind, types.String):
-        return column.in_(list(words)) if words else None
-    return cast(column, String).in_(list(words)) if words else None
+        return _among(column, words)
+    return _among(cast(column, String), words)
 
 
-def _either(
-    column: ColumnElement[Any], words: list[str], numbers: list[int]
+def _among(
+    column: ColumnElement[Any], values: Sequence[Any]
 ) -> ColumnElement[bool] | None:
-    if not words:
+    if not values:
         return None
-    return column.in_([*words, *numbers])
+    if len(values) == 1:
+        # Unlike an IN it is not written anew for each question.
+        is_it: ColumnElement[bool] = column == values[0]
+        return is_it
+    return column.in_(list(values))
 
 
 def _number(word: str) -> int | None:

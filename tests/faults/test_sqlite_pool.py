@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import socket
 import sqlite3
 import threading
 import time
@@ -85,16 +86,25 @@ async def until_quiet(most):
     return len(connections())
 
 
+async def lateness(adapter, after_s):
+    """How much later than asked a caller who leaves is let go, in seconds.
+
+    The least of a few is compared: a machine full of work is late now and then, but
+    who waits for a statement's end, a lock or a server waits every time.
+    """
+    before = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(after_s):
+            await adapter.ask(QUERY)
+    return time.monotonic() - before - after_s
+
+
 @pytest.mark.parametrize("where", ["work", "where"])
 async def test_a_caller_who_leaves_is_let_go_at_once(tmp_path, where):
     source = slow_source(tmp_path, where=where)
     async with opened(build(source, in_folder(tmp_path))) as adapter:
-        for after_s in (0.3, 0.05, 0.0):
-            before = time.monotonic()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(after_s):
-                    await adapter.ask(QUERY)
-            assert time.monotonic() - before < after_s + PROMPT_S
+        late = [await lateness(adapter, after_s) for after_s in (0.3, 0.1, 0.05, 0.0)]
+    assert min(late) < PROMPT_S
 
 
 async def test_a_statement_that_was_left_ends_and_harms_no_later_one(tmp_path):
@@ -119,36 +129,36 @@ async def test_a_caller_who_waits_for_a_lock_is_let_go_at_once(tmp_path):
             sqlite3.connect(tmp_path / "events.db", isolation_level=None)
         ) as other:
             other.execute("BEGIN EXCLUSIVE")
-            before = time.monotonic()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await adapter.ask(QUERY)
-            assert time.monotonic() - before < 0.2 + PROMPT_S
+            late = [await lateness(adapter, after_s) for after_s in (0.2, 0.1, 0.05)]
+            assert min(late) < PROMPT_S
         assert len((await adapter.ask(QUERY)).events) == 3
 
 
 async def test_a_slow_statement_ends_by_its_bound(tmp_path):
     source = slow_source(tmp_path, statement_s=0.5)
     async with opened(build(source, in_folder(tmp_path))) as adapter:
-        before = time.monotonic()
-        with pytest.raises(Unavailable) as refused:
-            await adapter.ask(QUERY)
-        assert refused.value.reason == "busy"
-        assert 0.4 < time.monotonic() - before < 0.5 + PROMPT_S
+        took = []
+        for _ in range(3):
+            before = time.monotonic()
+            with pytest.raises(Unavailable) as refused:
+                await adapter.ask(QUERY)
+            assert refused.value.reason == "busy"
+            took.append(time.monotonic() - before)
+        assert 0.4 < min(took) < 0.5 + PROMPT_S
 
 
 async def test_questions_one_after_another_share_a_thread(tmp_path):
-    before = len(connections())
+    earlier = set(connections())  # of other tests, about to end
     async with opened(open_sqlite(tmp_path, events(), in_folder(tmp_path))) as adapter:
         seen = set()
         for _ in range(5):
             assert len((await adapter.ask(QUERY)).events) == 3
-            seen |= {thread.ident for thread in connections()}
-        assert len(seen) == before + 1
+            seen |= set(connections()) - earlier
+        assert len(seen) == 1
         answers = await asyncio.gather(*(adapter.ask(QUERY) for _ in range(40)))
         assert {len(answer.events) for answer in answers} == {3}
-        assert await until_quiet(before + 4) <= before + 4
-    assert await until_quiet(before) == before
+        assert await until_quiet(len(earlier) + 4) <= len(earlier) + 4
+    assert await until_quiet(len(earlier)) <= len(earlier)
 
 
 async def test_a_database_put_in_place_of_another_is_the_one_read(tmp_path):
@@ -194,7 +204,7 @@ async def test_closing_waits_for_what_was_left_and_twice_is_safe(tmp_path):
             await adapter.ask(QUERY)
     await adapter.aclose()
     await adapter.aclose()
-    assert await until_quiet(before) == before
+    assert await until_quiet(before) <= before
 
 
 async def test_many_who_leave_at_once_do_not_use_up_the_connections(tmp_path):
@@ -219,3 +229,15 @@ async def test_the_local_key_is_still_followed_over_kept_connections(tmp_path):
         first, second = await adapter.ask(QUERY), await adapter.ask(QUERY)
         assert first.events == second.events
         assert first.person == second.person
+
+
+async def test_a_caller_of_a_silent_server_is_let_go_at_once(tmp_path):
+    """PostgreSQL's own driver may take seconds to give a connection up."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = write_sqlite(tmp_path, events())
+        url = f"postgresql://reader@127.0.0.1:{silent.getsockname()[1]}/events"
+        text = source.read_text("utf-8")
+        source.write_text(text.replace("sqlite:///events.db", url), "utf-8")
+        async with opened(build(source, in_folder(tmp_path))) as adapter:
+            late = [await lateness(adapter, after_s) for after_s in (0.2, 0.1, 0.05)]
+            assert min(late) < PROMPT_S
