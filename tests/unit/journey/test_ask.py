@@ -11,7 +11,7 @@ from adapters.errors import Refused, Unavailable, Unreadable
 from adapters.nhs_number import SYSTEM
 from adapters.vocabulary import CATEGORIES
 from gateway.clock import SystemClock
-from gateway.journey.ask import Errand, Lanes, Means, ask_all
+from gateway.journey.ask import MOST_ROUNDS, Errand, Lanes, Means, ask_all
 from gateway.journey.outcome import Answered, Denied, Failure, NotAsked
 from tests.fakes import FakeAdapter
 from tests.houses import ANN, BOB, NOW, HouseClock, answer, event, profile, source
@@ -281,6 +281,25 @@ async def test_a_chain_of_identifiers_is_followed_to_its_end():
     assert [codes(each) for each in outcomes.values()] == [[], [], []]
     assert fan_out.known.nhs_number == number(0)
     assert all(each.known for each in outcomes.values())
+
+
+async def test_a_chain_longer_than_the_rounds_says_where_it_was_cut():
+    links = [Identifier(f"urn:{n}", f"v{n}") for n in range(MOST_ROUNDS + 2)]
+    numbered = Identifier(SYSTEM, number(0))
+    adapters = {
+        f"Z9A0{n}.x": knows(
+            links[n],
+            {numbered, links[n], links[n + 1]},
+            of_systems={links[n].system},
+            whole=True,
+        )
+        for n in range(MOST_ROUNDS + 1)
+    }
+    asked_by = Identifiers(others=frozenset({links[0]}))
+    outcomes, _ = await asked(adapters, person=asked_by)
+    *found, last = outcomes.values()
+    assert all(each.known for each in found)
+    assert last == NotAsked(reason="no_time")
 
 
 async def test_what_a_source_knows_several_people_by_teaches_nobody():
