@@ -6,7 +6,7 @@ PYTHON ?= python3
 KINDS = unit spec conformance generative faults integration browser docs
 ONLY = policies/*,gateway/journey/*,gateway/audit/*
 .DEFAULT_GOAL := help
-.PHONY: help setup test check lint format types imports cover fix openapi docs demo serve bench lock $(KINDS:%=test-%)
+.PHONY: help setup test check lint format types imports cover fix openapi docs demo serve bench corpus lock $(KINDS:%=test-%)
 
 help:    ; @echo "make demo | demo ONCE=1 | test | check | fix | serve | setup | lock | $(KINDS:%=test-%)"
 
@@ -33,5 +33,6 @@ openapi: setup ; throughline openapi > openapi/openapi.json
 docs:    setup ; pytest tests/docs
 demo:    setup ; throughline demo $(if $(ONCE),--once)
 serve:   setup ; throughline serve
-bench:   setup ; python -m bench
-lock:    ; @echo "The lock is made by uv (optional: pip installs from it without uv). DATE keeps out what is newer:"; echo "  uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --exclude-newer DATE -o requirements.lock"
+bench:   setup ; python -m bench --write
+corpus:  setup ; python -m tests.corpus_report
+lock:    ; @echo "The lock is made by uv (optional: pip installs from it without uv). DATE keeps out what is newer:"; echo "  uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --exclude-newer DATE -o requirements.lock"; echo "Then the two parts of it that an image is made from, the same pins:"; echo "  uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements.lock -o requirements-runtime.lock"; echo "  echo hatchling | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements.lock -o requirements-build.lock"

@@ -1,4 +1,4 @@
-"""Rows that a source holds and could not be read: where and why, never what they say."""
+"""Rows that a source holds and that could not be read: where and why, never what."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Measured:
     """`ratio` is ours over the floor's, a median; `spread` its least and most.
 
-    Both are None where the floor could not be run: then `floor` says why.
+    Both are None where the floor could not be run: then `floor` says why. `allowed` is
+    the most it may be, or with `at_least` the least; `cause` is why it might be missed.
     """
 
     goal: str
@@ -17,10 +18,20 @@ class Measured:
     allowed: float
     ratio: float | None = None
     spread: tuple[float, float] | None = None
+    at_least: bool = False
+    cause: str = ""
 
     @property
     def is_missed(self) -> bool:
-        return self.ratio is not None and self.ratio > self.allowed
+        if self.ratio is None:
+            return False
+        is_under = self.ratio < self.allowed
+        return is_under if self.at_least else self.ratio > self.allowed
+
+    @property
+    def bound(self) -> str:
+        """How `allowed` is to be read."""
+        return "at least" if self.at_least else "at most"
 
     @property
     def verdict(self) -> str:
@@ -34,5 +45,5 @@ class Measured:
             ratio += f" ({self.spread[0]:.2f} to {self.spread[1]:.2f})"
         return (
             f"{self.goal}  {self.work}: {self.ours}; {self.floor}; "
-            f"ratio {ratio}, allowed {self.allowed:g}: {self.verdict}"
+            f"ratio {ratio}, {self.bound} {self.allowed:g}: {self.verdict}"
         )

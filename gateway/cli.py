@@ -1,31 +1,32 @@
-"""The command `throughline`: serve, ask, token, demo, openapi, policy."""
+"""The command `throughline`: serve, ask, token, demo, openapi, policy, source."""
 
 import asyncio
 import gc
 import json
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final
 
 import httpx
 import typer
 import uvicorn
 from rich.console import Console
 
-from adapters.errors import ConfigurationError
-from gateway import alarms, terminal
+from gateway import alarms, source_commands, terminal
 from gateway.access.demo_issuer import Wanted, mint
 from gateway.access.requester import Relationship
 from gateway.api.document import as_text, openapi_of
 from gateway.app import create_app, routes
 from gateway.clock import SystemClock
+from gateway.command_line import Configuration, end, explained, settings_of
 from gateway.demo.breakage import Breakage, Fault
 from gateway.demo.run import DemoOptions, run_demo
 from gateway.policy.signing import sign
-from gateway.settings import ClientSettings, Settings, load_settings
+from gateway.settings import ClientSettings, Settings
 from policies.vocabulary import RELATIONSHIPS, ROLES
+
+# A journey makes thousands of values that hold no cycle: look for some rarely.
+_RARELY: Final = (100_000, 20, 20)
 
 app = typer.Typer(
     name="throughline",
@@ -35,21 +36,18 @@ app = typer.Typer(
 )
 policy = typer.Typer(help="Agreements and local rules kept as files.")
 app.add_typer(policy, name="policy")
-
-Configuration = Annotated[
-    Path,
-    typer.Option("--config", help="The throughline.toml to use.", dir_okay=False),
-]
+app.add_typer(source_commands.source, name="source")
 
 
 @app.command()
 def serve(config: Configuration = Path("throughline.toml")) -> None:
     """Serve the gateway of a configuration until stopped."""
     alarms.configure()
-    with _explained():
-        settings = _settings(config)
+    with explained():
+        settings = settings_of(config)
         served = create_app(settings)
     gc.freeze()  # what lives as long as the process need not be looked at again
+    gc.set_threshold(*_RARELY)
     uvicorn.run(
         served,
         host=settings.http.host,
@@ -84,9 +82,9 @@ def token(  # noqa: PLR0913 - one option for each thing a token says
     """Print a development token; production refuses the issuer that makes it."""
     if relationship not in RELATIONSHIPS:
         known = ", ".join(sorted(RELATIONSHIPS))
-        _end(f"--relationship is not one of {known}.")
-    with _explained():
-        settings = _settings(config)
+        end(f"--relationship is not one of {known}.")
+    with explained():
+        settings = settings_of(config)
         registered = _client(settings, client)
         acting_for = _of("organisation", organisation, sorted(registered.organisations))
         told = Relationship(kind=relationship, organisation=acting_for)
@@ -193,7 +191,7 @@ def policy_sign(
     capacity: Annotated[str, typer.Option(help="As what.")] = "caldicott",
 ) -> None:
     """Print a signature of an agreement's present text, to keep beside it."""
-    with _explained():
+    with explained():
         signed = sign(
             document,
             organisation,
@@ -204,31 +202,17 @@ def policy_sign(
         typer.echo(signed, nl=False)
 
 
-def _settings(path: Path) -> Settings:
-    return load_settings(path, os.environ)  # noqa: TID251 - the edge that hands the environment in
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """End the command with the message of a wrong file, and nothing else."""
-    try:
-        yield
-    except ConfigurationError as error:
-        _end(str(error))
-
-
-def _end(message: str) -> NoReturn:
-    typer.echo(f"throughline: {message}", err=True)
-    raise typer.Exit(2)
-
-
 def _client(settings: Settings, client_id: str | None) -> ClientSettings:
     """The demo issuer's client of that id, or its first."""
     demo_issuers = {each.issuer for each in settings.issuers if each.demo}
-    for each in settings.clients:
-        if each.issuer in demo_issuers and client_id in (None, each.client_id):
-            return each
-    _end("no [[clients]] of a demo issuer has that client id. Correct --client.")
+    found = [
+        each
+        for each in settings.clients
+        if each.issuer in demo_issuers and client_id in (None, each.client_id)
+    ]
+    if not found:
+        end("no [[clients]] of a demo issuer has that client id. Correct --client.")
+    return found[0]
 
 
 def _of(option: str, asked: str | None, registered: Sequence[str]) -> str:
@@ -237,7 +221,7 @@ def _of(option: str, asked: str | None, registered: Sequence[str]) -> str:
         return registered[0]
     if asked is None or asked not in registered:
         known = ", ".join(registered)
-        _end(f"--{option} is not registered for this client. Use one of: {known}.")
+        end(f"--{option} is not registered for this client. Use one of: {known}.")
     return asked
 
 
@@ -250,9 +234,9 @@ def _post(url: str, bearer: str, body: dict[str, object]) -> httpx.Response:
                 headers={"Authorization": f"Bearer {bearer}"},
             )
     except (httpx.TransportError, httpx.InvalidURL):
-        _end(f"no gateway answers at {url}. Start one: throughline serve.")
+        end(f"no gateway answers at {url}. Start one: throughline serve.")
     except UnicodeEncodeError:
-        _end("--token is not a token. Make one: throughline token.")
+        end("--token is not a token. Make one: throughline token.")
 
 
 def _show(response: httpx.Response, *, as_json: bool) -> None:
@@ -265,7 +249,7 @@ def _show(response: httpx.Response, *, as_json: bool) -> None:
         else:
             terminal.print_problem(told, Console())
     except (ValueError, KeyError, TypeError, AttributeError):
-        _end("what answers there is not a gateway. Correct --url.")
+        end("what answers there is not a gateway. Correct --url.")
     if response.status_code != 200:
         raise typer.Exit(1)
 

@@ -50,23 +50,37 @@ def open_sources(
 
     ConfigurationError if a source file is wrong.
     """
+    return tuple(
+        open_registered(settings, registered, transport=transport, now=now)
+        for registered in sorted(settings.sources, key=lambda each: each.id)
+    )
+
+
+def open_registered(
+    settings: Settings,
+    registered: SourceSettings,
+    *,
+    transport: Transport,
+    now: Callable[[], datetime],
+) -> Source:
+    """One source as it was registered; nothing is connected yet.
+
+    ConfigurationError if its source file is wrong.
+    """
     names = {each.ods: each.name for each in settings.organisations}
-    opened = []
-    for registered in sorted(settings.sources, key=lambda each: each.id):
-        around = Surroundings(
-            now=now,
-            secret=settings.secret,
-            transport=transport,
-            limits=limits_of(settings),
-            state=registered.state,
-            source_id=registered.id,
-            sector=registered.sector,
-        )
-        owner = Organisation(
-            ods=registered.organisation, name=names[registered.organisation]
-        )
-        opened.append(_source(registered, owner, around))
-    return tuple(opened)
+    around = Surroundings(
+        now=now,
+        secret=settings.secret,
+        transport=transport,
+        limits=limits_of(settings),
+        state=registered.state,
+        source_id=registered.id,
+        sector=registered.sector,
+    )
+    owner = Organisation(
+        ods=registered.organisation, name=names[registered.organisation]
+    )
+    return _source(registered, owner, around)
 
 
 def _source(

@@ -1,6 +1,8 @@
 """Real parts that tests may ask for."""
 
+from tests.parts.hadolint import hadolint
 from tests.parts.hapi import hapi
+from tests.parts.image import image
 from tests.parts.postgres import postgres
 
-__all__ = ["hapi", "postgres"]
+__all__ = ["hadolint", "hapi", "image", "postgres"]

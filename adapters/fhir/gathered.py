@@ -90,12 +90,19 @@ class Gathered:
 
     def events(self) -> Iterator[Event]:
         """Each record once, by its id and version, however many pages held it."""
-        seen: dict[tuple[str, str | None], list[tuple[Event, Found]]] = {}
+        seen: dict[tuple[str, str | None], tuple[Event, Found]] = {}
+        # Looked up, not compared one by one: a source may give all the same id.
+        further: dict[Event, Found] = {}
         for found, event in self._each():
-            versions = seen.setdefault((event.record_id, event.version), [])
-            twin = next((by for other, by in versions if other == event), None)
+            first, by = seen.setdefault(
+                (event.record_id, event.version), (event, found)
+            )
+            if first is event:
+                yield event
+                continue
+            twin = by if first == event else further.get(event)
             if twin is None:
-                versions.append((event, found))
+                further[event] = found
                 yield event
             elif twin is found:  # two ways of asking may well find the same record
                 self.caveats.append("duplicate_record")

@@ -133,6 +133,7 @@ class _Pass:
         self._index = Index(scope)
         self._maker = Maker(self._index, page.written)
         self._seen: dict[tuple[str, str | None], Event] = {}
+        self._further: set[Event] = set()  # those whose id another has had before
 
     def read(self, known: Iterable[Patient]) -> None:
         for patient in known:
@@ -220,9 +221,10 @@ class _Pass:
         key = event.record_id, event.version
         earlier = self._seen.setdefault(key, event)
         if earlier is not event:
-            if earlier == event:
+            if earlier == event or event in self._further:
                 self._reading.duplicates += 1
                 return
+            self._further.add(event)
             # Two records under one id that differ: both are shown, and it is said.
             self._reading.caveats.append("duplicate_record")
         self._reading.events.append(event)

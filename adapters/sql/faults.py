@@ -10,8 +10,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from adapters.errors import AdapterError, Refused, Unavailable, Unreadable
 
 # What may come out of SQLAlchemy, a driver, or a socket. asyncpg raises its own
-# errors unwrapped while it connects.
-DRIVER_ERRORS: Final = (SQLAlchemyError, PostgresError, sqlite3.Error, OSError)
+# errors unwrapped while it connects, sqlite3 those of text that is not UTF-8.
+DRIVER_ERRORS: Final = (
+    SQLAlchemyError,
+    PostgresError,
+    sqlite3.Error,
+    OSError,
+    UnicodeDecodeError,
+)
 _SQLITE: Final = {
     sqlite3.SQLITE_BUSY: "locked",
     sqlite3.SQLITE_LOCKED: "locked",
@@ -62,6 +68,8 @@ def explained(error: Exception) -> AdapterError:
         return _told("locked")
     if isinstance(error, OSError | TimeoutError):
         return _told("connect")
+    if isinstance(error, UnicodeDecodeError):
+        return _told("broken")
     if isinstance(error, DBAPIError):
         return _told(_of_driver(error))
     if isinstance(error, SQLAlchemyError):

@@ -3,9 +3,10 @@
 Every name comes from the checked schema and is quoted; every value is bound.
 """
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,9 +22,11 @@ from sqlalchemy import (
     func,
     inspect,
     literal,
+    literal_column,
     or_,
     select,
     table,
+    text,
     types,
     union_all,
 )
@@ -36,6 +39,12 @@ from adapters.errors import Unreadable
 from adapters.mapping import MappingSpec, missing, named, not_there
 from adapters.sql.values import holds, written
 
+_NUMBER: Final = "_rowid_"  # of a row of SQLite, unless a column is called so
+_LISTED: Final = text(
+    "SELECT 1 FROM pragma_table_list WHERE type = 'table' AND NOT wr"
+    " AND name = :name COLLATE NOCASE AND schema = :schema COLLATE NOCASE"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
@@ -44,13 +53,19 @@ class Relation:
     spec: MappingSpec
     place: TableClause
     loose: bool  # a column may hold text and numbers alike
+    numbered: bool = False  # a table of SQLite, whose rows have numbers
 
     @classmethod
     def found(cls, connection: Connection, spec: MappingSpec, *, name: str) -> Self:
         """Looks at the schema. Unreadable `schema` naming what is not there."""
         place = _stored(connection, name)
         refuse_columns(spec, [found.name for found in place.columns])
-        return cls(spec=spec, place=place, loose=connection.dialect.name == "sqlite")
+        return cls(
+            spec=spec,
+            place=place,
+            loose=connection.dialect.name == "sqlite",
+            numbered=_has_numbers(connection, name, place),
+        )
 
     @property
     def columns(self) -> Mapping[str, ColumnElement[Any]]:
@@ -65,7 +80,7 @@ class Relation:
         who = self._who(asked)
         if who is None:
             return None
-        statement = select(*self.columns.values()).where(who).limit(limit)
+        statement = select(*self.columns.values()).where(self._rows(who)).limit(limit)
         return statement if kinds is None else statement.where(self._of(kinds))
 
     def people(self, asked: Iterable[Identifier], *, limit: int) -> Select[Any] | None:
@@ -78,7 +93,7 @@ class Relation:
             found if name in telling else literal("").label(name)
             for name, found in self.columns.items()
         )
-        return select(*shown).where(who).distinct().limit(limit)
+        return select(*shown).where(self._rows(who)).distinct().limit(limit)
 
     def strange(self, asked: Iterable[Identifier]) -> Select[Any] | None:
         """How many rows are of a kind that the mapping does not translate."""
@@ -145,10 +160,32 @@ class Relation:
         known = [fit for fit in fits if fit is not None]
         return or_(*known) if known else None
 
+    def _rows(self, who: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Rows of whoever this finds, read from the table itself.
+
+        SQLite takes what an index holds from the index: were that damaged, a row
+        would come under the name of another person than its own.
+        """
+        if not self.numbered:
+            return who
+        number: ColumnElement[int] = literal_column(_NUMBER)
+        return number.in_(select(number).select_from(self.place).where(who))
+
     def _of(self, kinds: Sequence[str]) -> ColumnElement[bool]:
         own = self.place.c[self.spec.kind.column or ""]
         found = holds(own, kinds, loose=self.loose)
         return false() if found is None else found
+
+
+def _has_numbers(connection: Connection, name: str, place: TableClause) -> bool:
+    is_old = sqlite3.sqlite_version_info < (3, 37)  # it cannot list its tables
+    if connection.dialect.name != "sqlite" or is_old:
+        return False
+    if any(column.name.lower() == _NUMBER for column in place.columns):
+        return False
+    schema, _, own = name.rpartition(".")
+    asked = {"name": own, "schema": schema or "main"}
+    return connection.execute(_LISTED, asked).first() is not None
 
 
 def refuse_columns(spec: MappingSpec, there: Sequence[str]) -> None:

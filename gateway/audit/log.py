@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import asyncpg
 from alembic.util import CommandError
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.chain import START, Entry, extend
 from gateway.problems import RequestError
@@ -59,8 +60,7 @@ class Log:
         try:
             await self._database.migrate()
             self._identity = self._database.identity()
-            async with self._database.engine.begin() as connection:
-                head = await _verified_head(connection)
+            head = await self._database.transact(_verified_head)
         except _FAILURES:
             raise AuditUnavailable("store") from None
         self._highest = head.n
@@ -74,7 +74,9 @@ class Log:
         """
         try:
             self._check_place()
-            entries = await self._transaction(texts)
+            entries = await self._database.transact(
+                partial(_appended, texts=texts, highest=self._highest)
+            )
         except _FAILURES:
             self._sound = False
             raise AuditUnavailable("store") from None
@@ -100,40 +102,42 @@ class Log:
         if self._database.free_bytes() < self._settings.min_free:
             raise AuditUnavailable("no-space")
 
-    async def _transaction(self, texts: Sequence[bytes]) -> list[Entry]:
-        async with self._database.engine.begin() as connection:
-            head = await _read_head(connection)
-            if head.n < self._highest:
-                raise AuditUnavailable("broken")  # the log was cut or put back
-            entries = _extended(head, texts)
-            await connection.execute(insert(_RECORDS), _rows(entries, texts))
-            await connection.execute(
-                update(_HEADS)
-                .where(_HEADS.c.id == 1)
-                .values(n=entries[-1].n, chain=entries[-1].chain)
-            )
-        return entries
+
+def _appended(
+    connection: Connection, *, texts: Sequence[bytes], highest: int
+) -> list[Entry]:
+    """One transaction: the texts become entries after the head, and it moves on."""
+    head = _read_head(connection)
+    if head.n < highest:
+        raise AuditUnavailable("broken")  # the log was cut or put back
+    entries = _extended(head, texts)
+    connection.execute(insert(_RECORDS), _rows(entries, texts))
+    connection.execute(
+        update(_HEADS)
+        .where(_HEADS.c.id == 1)
+        .values(n=entries[-1].n, chain=entries[-1].chain)
+    )
+    return entries
 
 
-async def _read_head(connection: AsyncConnection) -> Entry:
+def _read_head(connection: Connection) -> Entry:
     """The head, held against every other writer until the transaction ends."""
-    found = (await connection.execute(_HEAD)).first()
+    found = connection.execute(_HEAD).first()
     if found is None:
         raise AuditUnavailable("broken")
     return Entry(n=found.n, chain=bytes(found.chain))
 
 
-async def _verified_head(connection: AsyncConnection) -> Entry:
+def _verified_head(connection: Connection) -> Entry:
     """The head, if the last entry leads to it from the one before, and is the last.
 
     The whole log is the verifier's to walk; this is what a start can afford.
     """
-    head = await _read_head(connection)
-    highest = await connection.scalar(select(func.max(_RECORDS.c.n)))
+    head = _read_head(connection)
+    highest = connection.scalar(select(func.max(_RECORDS.c.n)))
     rows = select(_RECORDS).where(_RECORDS.c.n >= head.n - 1).order_by(_RECORDS.c.n)
     last = [
-        (row.n, row.record, bytes(row.chain))
-        for row in (await connection.execute(rows)).all()
+        (row.n, row.record, bytes(row.chain)) for row in connection.execute(rows).all()
     ]
     if (highest or 0) != head.n or not _leads_to(head, last):
         raise AuditUnavailable("broken")

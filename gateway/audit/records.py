@@ -116,6 +116,20 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCheck:
+    """A source is about to be asked of a synthetic person, to see whether it is ready.
+
+    `operator` is who runs the check on this machine: no token says who they are.
+    """
+
+    kind: ClassVar[str] = "source_check"
+    source: str
+    organisation: str
+    operator: str
+    subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJump:
     """The wall clock went back; the order of entries still stands."""
 
@@ -130,7 +144,9 @@ class Stop:
     kind: ClassVar[str] = "stop"
 
 
-AuditRecord: TypeAlias = Start | Intent | Outcome | Denied | ClockJump | Stop
+AuditRecord: TypeAlias = (
+    Start | Intent | Outcome | Denied | SourceCheck | ClockJump | Stop
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

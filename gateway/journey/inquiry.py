@@ -5,9 +5,11 @@ only then answer. Nothing is asked without the first record; nothing is shown
 without the second.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from adapters.contract import Query
@@ -32,6 +34,8 @@ from policies.compile import PolicySet
 from policies.decide import Decision, Request
 
 _SELF_CLAIMED: Final = "self-claimed"
+# A journey of more events is told beside the event loop: it would hold it too long.
+_LONG: Final = 2_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class House:
     lanes: Lanes
     limits: Limits
     sightings: Sightings = field(default_factory=Sightings)
+    # One long journey at a time: more threads would not be faster, and hold the loop.
+    telling: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, 1))
 
 
 async def inquire(house: House, requester: Requester, question: Question) -> Journey:
@@ -58,7 +64,7 @@ async def inquire(house: House, requester: Requester, question: Question) -> Jou
     case = _decided(house, requester, question)
     await _refuse_or_intend(house, case)
     fan_out = await _ask(house, case)
-    journey, refusal = _told(house, case, fan_out)
+    journey, refusal = await _told(house, case, fan_out)
     await house.trail.append(
         record.outcome(house.trail, case, (journey, refusal), fan_out=fan_out)
     )
@@ -191,12 +197,17 @@ def _opened(case: Case, fan_out: FanOut) -> tuple[ReleasedSource, ...]:
     return opened
 
 
-def _told(
+async def _told(
     house: House, case: Case, fan_out: FanOut
 ) -> tuple[Journey, RequestError | None]:
     """The journey, and why it may not be given where a condition is not met."""
     opened = _opened(case, fan_out)
-    journey = tell(case, opened, fan_out.known, names=house.names)
+    telling = partial(tell, case, opened, fan_out.known, names=house.names)
+    if sum(len(source.entries) for source in opened) > _LONG:
+        async with house.telling:
+            journey = await asyncio.to_thread(telling)
+    else:
+        journey = telling()
     found = journey.completeness
     unmet = strictness.unmet(case.question, opened, found)
     if found.level == "none":

@@ -5,15 +5,16 @@ to the policy vocabulary's, so that no field can be promised hidden and then sho
 """
 
 import hashlib
-from base64 import b32encode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from adapters.contract import Code, Event, Person
+from adapters.contract import Code, Detail, Event, Person
 from adapters.moment import Moment, Precision
+from gateway.journey.identity import Link
 from gateway.journey.journey import (
     EventCode,
     EventDetail,
@@ -24,10 +25,12 @@ from gateway.journey.journey import (
     Provenance,
 )
 from gateway.journey.outcome import Entry
+from gateway.sources import Source
 from policies.obligations import View
 
 REDACTED: Final = "REDACTED"
 MASKED: Final = "MASKED"
+_ID_DIGITS: Final = 30  # of 4 bits: nobody will see two records of one id
 
 _GRAINS: Final[Mapping[str, int]] = {
     "exact": 9,
@@ -38,25 +41,64 @@ _GRAINS: Final[Mapping[str, int]] = {
 _PRECISIONS: Final[tuple[Precision, ...]] = ("year", "month", "day", "minute", "second")
 
 
-def shape_event(
-    entry: Entry,
-    view: View,
-    *,
-    retrieved_at: str,
-    as_of: datetime,
-    names: Mapping[str, str],
-) -> JourneyEvent:
-    """One event as the caller may see it; `id` and `same_as` are the weave's to fill.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teller:
+    """What every event of one source has in common, made once for all of them.
 
     `names` are the names of registered organisations by ODS code.
     """
-    event, source = entry.event, entry.source
-    profile = source.adapter.profile
+
+    source: Source
+    retrieved_at: str
+    as_of: datetime
+    names: Mapping[str, str]
+    _places: dict[str, OrganisationName] = field(default_factory=dict)
+    _links: dict[Link, EventLink] = field(default_factory=dict)
+
+    def provenance(self, entry: Entry) -> Provenance:
+        """Where an event of this source comes from."""
+        profile = self.source.adapter.profile
+        return Provenance(
+            source=self.source.id,
+            organisation=self._place(entry.event.organisation),
+            record_id=entry.event.record_id,
+            retrieved_at=self.retrieved_at,
+            adapter=profile.adapter,
+            mapping=profile.mapping,
+            link=self._link(entry.link),
+        )
+
+    def _place(self, told: str | None) -> OrganisationName:
+        ods = told or self.source.organisation.ods
+        known = self._places.get(ods)
+        if known is None:
+            known = OrganisationName(ods=ods, name=self.names.get(ods))
+            self._places[ods] = known
+        return known
+
+    def _link(self, link: Link) -> EventLink:
+        known = self._links.get(link)
+        if known is None:
+            known = EventLink(method=link.method, confidence=link.confidence)
+            self._links[link] = known
+        return known
+
+
+def shape_event(
+    entry: Entry,
+    view: View,
+    teller: Teller,
+    *,
+    key: str,
+    same_as: list[str],
+) -> JourneyEvent:
+    """One event as the caller may see it; `key` and `same_as` are the weave's ids."""
+    event = entry.event
+    is_exact = view.date_grain == "exact"
     start, end = coarsened(event.start, view), coarsened(event.end, view)
     recorded = coarsened(event.recorded, view)
-    place = event.organisation or source.organisation.ods
     shaped = JourneyEvent(
-        id="",
+        id=key,
         kind=event.kind,
         kind_code=event.kind_code,
         category=entry.category,
@@ -68,31 +110,15 @@ def shape_event(
         end_precision=end.precision if end else None,
         recorded_at=recorded.text if recorded else None,
         codes=[_code(code) for code in event.codes],
-        detail=[
-            EventDetail(
-                element=each.element,
-                value=each.value,
-                unit=each.unit,
-                code=_code(each.code) if each.code else None,
-            )
-            for each in event.detail
-        ],
+        detail=[_detail(each) for each in event.detail],
         labels=sorted(entry.labels),
-        altered=_grain_stamp(view, event),
-        caveats=_caveats(event, as_of),
-        same_as=[],
-        provenance=Provenance(
-            source=source.id,
-            organisation=OrganisationName(ods=place, name=names.get(place)),
-            record_id=event.record_id,
-            retrieved_at=retrieved_at,
-            adapter=profile.adapter,
-            mapping=profile.mapping,
-            link=EventLink(method=entry.link.method, confidence=entry.link.confidence),
-        ),
+        altered=[] if is_exact else _grain_stamp(view, event),
+        caveats=_caveats(event, teller.as_of),
+        same_as=same_as,
+        provenance=teller.provenance(entry),
     )
     if view.hide_fields or view.mask_fields:
-        owner = source.organisation
+        owner = entry.source.organisation
         return _obliged(shaped, view, OrganisationName(ods=owner.ods, name=owner.name))
     return shaped
 
@@ -107,8 +133,8 @@ def event_id(entry: Entry, salt: str) -> str:
     named = "\x1f".join(
         (salt, entry.source.id, event.kind, event.record_id, event.version or "")
     )
-    digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
-    return f"evt_{b32encode(digest[:15]).decode().lower()}"
+    digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"evt_{digest[:_ID_DIGITS]}"
 
 
 def coarsened(moment: Moment | None, view: View) -> Moment | None:
@@ -140,6 +166,15 @@ def _caveats(event: Event, as_of: datetime) -> list[str]:
         and event.status not in {"planned", "cancelled", "entered-in-error"}
     )
     return [*event.caveats, "after_as_of"] if ahead else list(event.caveats)
+
+
+def _detail(detail: Detail) -> EventDetail:
+    return EventDetail(
+        element=detail.element,
+        value=detail.value,
+        unit=detail.unit,
+        code=_code(detail.code) if detail.code else None,
+    )
 
 
 def _code(code: Code) -> EventCode:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from adapters import nhs_number
 from adapters.contract import Caveat
 from gateway.access.requester import Requester
@@ -24,7 +22,13 @@ from gateway.journey.journey import (
 from gateway.journey.outcome import Answered, Entry
 from gateway.journey.question import Question
 from gateway.journey.released import ReleasedSource
-from gateway.journey.shape import event_id, shape_event, shape_person, shows
+from gateway.journey.shape import (
+    Teller,
+    event_id,
+    shape_event,
+    shape_person,
+    shows,
+)
 from gateway.policy.plan import SourcePlan
 from policies.decide import Request
 from policies.obligations import View
@@ -101,28 +105,30 @@ def _events(
     case: Case, opened: Sequence[ReleasedSource], names: Mapping[str, str]
 ) -> list[JourneyEvent]:
     views: dict[int, View] = {}
-    said: dict[str, Answered] = {}
+    tellers: dict[str, Teller] = {}
     for source in opened:
-        if isinstance(source.outcome, Answered):
-            said[source.asked.source.id] = source.outcome
+        outcome = source.outcome
+        if isinstance(outcome, Answered):
+            tellers[source.asked.source.id] = Teller(
+                source=source.asked.source,
+                retrieved_at=timestamp(outcome.retrieved_at),
+                as_of=outcome.as_of,
+                names=names,
+            )
         views |= {id(entry): view for entry, view in source.entries}
-    stamps = {key: timestamp(answer.retrieved_at) for key, answer in said.items()}
     ordered = weave.order(entry for source in opened for entry, _ in source.entries)
     ids = _ids(ordered, views, case.salt)
     twins = weave.pairs(ordered)
-    shaped = []
-    for index, entry in enumerate(ordered):
-        key = entry.source.id
-        event = shape_event(
+    return [
+        shape_event(
             entry,
             views[id(entry)],
-            retrieved_at=stamps[key],
-            as_of=said[key].as_of,
-            names=names,
+            tellers[entry.source.id],
+            key=ids[index],
+            same_as=sorted(ids[twin] for twin in twins.get(index, ())),
         )
-        same = sorted(ids[twin] for twin in twins.get(index, ()))
-        shaped.append(msgspec.structs.replace(event, id=ids[index], same_as=same))
-    return shaped
+        for index, entry in enumerate(ordered)
+    ]
 
 
 def _ids(ordered: Sequence[Entry], views: Mapping[int, View], salt: str) -> list[str]:
@@ -130,12 +136,16 @@ def _ids(ordered: Sequence[Entry], views: Mapping[int, View], salt: str) -> list
     ids = []
     times: dict[str, int] = {}
     for entry in ordered:
-        view = views[id(entry)]
-        hidden = "event.record_id" in view.hide_fields | dict(view.mask_fields).keys()
-        found = event_id(entry, salt if hidden else "")
+        found = event_id(entry, salt if _hides_record(views[id(entry)]) else "")
         times[found] = times.get(found, 0) + 1
         ids.append(found if times[found] == 1 else f"{found}_{times[found]}")
     return ids
+
+
+def _hides_record(view: View) -> bool:
+    return bool(view.hide_fields or view.mask_fields) and (
+        "event.record_id" in view.hide_fields | dict(view.mask_fields).keys()
+    )
 
 
 def _person(

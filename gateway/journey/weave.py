@@ -6,19 +6,24 @@ that name each other in `same_as`; within one source nothing is ever paired.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import inf
 from typing import Final, TypeAlias
 
 from adapters.contract import Event
 from adapters.moment import Moment
 from gateway.journey.outcome import Entry
 
-# From the first instant a start can mean to the one after the last, in UTC.
-_Span: TypeAlias = tuple[datetime, datetime]
+# From the first instant a start can mean to the one after the last, in UTC; whose.
+_Span: TypeAlias = tuple[datetime, datetime, int]
 
 _COARSENESS: Final = {"year": 0, "month": 1, "day": 2, "minute": 3, "second": 4}
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_FINE: Final = frozenset({"minute", "second"})
+_FINE: Final[Mapping[str, timedelta]] = {
+    "minute": timedelta(minutes=1),
+    "second": timedelta(microseconds=1),
+}
 # A record that so many others of its kind overlap is one of a crowd: nothing tells
 # its twin there, and comparing all with all would hold up every other journey.
 _CROWD: Final = 200
@@ -26,15 +31,46 @@ _CROWD: Final = 200
 
 def order(entries: Iterable[Entry]) -> list[Entry]:
     """By start instant, the less precise first; undated last; then source, record."""
-    return sorted(entries, key=_place)
+    # A float tells nearly all apart, and is compared far sooner than what follows it;
+    # where it cannot, as far from now, the whole place is compared.
+    known = list(entries)
+    times = [_seconds(entry) for entry in known]
+    placed = sorted(range(len(known)), key=times.__getitem__)
+    ordered = [known[index] for index in placed]
+    times.sort()
+    for run in _runs([at for at, (a, b) in enumerate(pairwise(times)) if a == b]):
+        ordered[run] = sorted(ordered[run], key=_place)
+    return ordered
+
+
+def _runs(ties: Iterable[int]) -> Iterator[slice]:
+    """Each stretch of places of which every one but the last ties with the next."""
+    first = last = -2
+    for place in ties:
+        if place != last + 1:
+            if first >= 0:
+                yield slice(first, last + 2)
+            first = place
+        last = place
+    if first >= 0:
+        yield slice(first, last + 2)
+
+
+def _seconds(entry: Entry) -> float:
+    start = entry.event.start
+    return inf if start is None else start.at.timestamp()
 
 
 def _place(entry: Entry) -> tuple[datetime, int, str, str, str]:
     start = entry.event.start
-    # In UTC: by the wall clock two readings of one autumn hour cannot be compared.
-    at = _LAST if start is None else start.at.astimezone(UTC)
+    at = _LAST if start is None else _utc(start.at)
     coarseness = 9 if start is None else _COARSENESS[start.precision]
     return at, coarseness, entry.source.id, entry.event.record_id, entry.event.kind
+
+
+def _utc(at: datetime) -> datetime:
+    # By the wall clock two readings of one autumn hour cannot be compared.
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
@@ -43,20 +79,13 @@ def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
     Two records are twins only if each is the other's one candidate in that source:
     where two would do, neither is taken.
     """
-    by_kind: dict[str, dict[int, _Span]] = {}
-    for index, entry in enumerate(entries):
-        start = entry.event.start
-        if start is not None and entry.event.status != "entered-in-error":
-            span = start.at.astimezone(UTC), start.latest.astimezone(UTC)
-            by_kind.setdefault(entry.event.kind, {})[index] = span
     candidates: dict[tuple[int, str], list[int]] = {}
-    for spans in by_kind.values():
-        if len({entries[index].source.id for index in spans}) > 1:
-            for left, right in _overlapping(spans):
-                if _alike(entries[left], entries[right]):
-                    for one, other in ((left, right), (right, left)):
-                        key = (one, entries[other].source.id)
-                        candidates.setdefault(key, []).append(other)
+    for spans in _spans(entries):
+        for left, right in _overlapping(spans):
+            if _alike(entries[left], entries[right]):
+                for one, other in ((left, right), (right, left)):
+                    key = (one, entries[other].source.id)
+                    candidates.setdefault(key, []).append(other)
     twins: dict[int, set[int]] = {}
     for (index, _), found in candidates.items():
         other = found[0]
@@ -66,18 +95,42 @@ def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
     return {index: frozenset(found) for index, found in twins.items()}
 
 
-def _overlapping(spans: Mapping[int, _Span]) -> Iterator[tuple[int, int]]:
+def _spans(entries: Sequence[Entry]) -> Iterator[list[_Span]]:
+    """The starts of each kind of which two sources tell."""
+    by_kind: dict[str, list[_Span]] = {}
+    sources: dict[str, set[str]] = {}
+    for index, entry in enumerate(entries):
+        event = entry.event
+        start, kind = event.start, event.kind
+        if start is None or event.status == "entered-in-error":
+            continue
+        if kind not in by_kind:
+            by_kind[kind], sources[kind] = [], set()
+        by_kind[kind].append(_span(start, index))
+        sources[kind].add(entry.source.id)
+    for kind, spans in by_kind.items():
+        if len(sources[kind]) > 1:
+            yield spans
+
+
+def _span(start: Moment, index: int) -> _Span:
+    at = start.at
+    width = _FINE.get(start.precision)
+    if at.tzinfo is UTC and width is not None:
+        return at, at + width, index
+    return at.astimezone(UTC), start.latest.astimezone(UTC), index
+
+
+def _overlapping(spans: list[_Span]) -> Iterator[tuple[int, int]]:
     """Every two whose starts may be one instant, once; crowds left out."""
-    ordered = sorted(spans, key=spans.__getitem__)
-    starts = [spans[index][0] for index in ordered]
-    for place, left in enumerate(ordered):
-        start, latest = spans[left]
-        following = place + 1
+    spans.sort()
+    starts = [start for start, _, _ in spans]
+    for following, (start, latest, left) in enumerate(spans, 1):
         if following == len(starts) or starts[following] >= latest:
             continue
         end = bisect_left(starts, latest, lo=following)
         if end - bisect_left(starts, start) <= _CROWD:
-            for right in ordered[following:end]:
+            for _, _, right in spans[following:end]:
                 yield left, right
 
 

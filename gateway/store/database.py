@@ -4,19 +4,23 @@ Both are told to have written before they say so. Statements are never shown wit
 their parameters, in no error and in no log.
 """
 
+import asyncio
 import shutil
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import event, text
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 Identity: TypeAlias = tuple[int, int]  # device and inode
+_T = TypeVar("_T")
 
 _LOCK: Final = 7_312_004_711  # any number of our own: who migrates holds it
 
@@ -31,6 +35,9 @@ class Database:
     def __init__(self, url: URL, *, busy_s: float) -> None:
         self.file = _file_of(url)
         self.engine = _engine(url, 0.8 * busy_s)
+        self.writer = None if self.file is None else _writer(url, 0.8 * busy_s)
+        self._busy_s = busy_s
+        self._thread: ThreadPoolExecutor | None = None
 
     async def migrate(self) -> None:
         """Bring the tables up to date; a second process waits for the first."""
@@ -55,8 +62,46 @@ class Database:
             return sys.maxsize
         return shutil.disk_usage(self.file.parent).free
 
+    async def transact(self, work: Callable[[Connection], _T]) -> _T:
+        """What `work` returns, once all that it did is durable; or nothing was done.
+
+        On SQLite in a thread that does nothing else, from the first statement to the
+        commit: handing over each statement by itself costs more than it takes.
+        """
+        if self.writer is None:
+            async with self.engine.begin() as connection:
+                return await connection.run_sync(work)
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _at_once, self.writer, work)
+
     async def aclose(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None and self.writer is not None:
+            # Bounded like a write: a disk that hangs may not hang the stop.
+            loop = asyncio.get_running_loop()
+            disposed = loop.run_in_executor(thread, self.writer.dispose)
+            await asyncio.wait([disposed], timeout=self._busy_s)
+            thread.shutdown(wait=False)
         await self.engine.dispose()
+
+
+def _at_once(engine: Engine, work: Callable[[Connection], _T]) -> _T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _writer(url: URL, busy_s: float) -> Engine:
+    """The same file for the thread that writes."""
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        hide_parameters=True,
+        connect_args={"timeout": busy_s},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediately)
+    return engine
 
 
 def _file_of(url: URL) -> Path | None:

@@ -33,7 +33,7 @@ class Store:
 
     @property
     def engine(self):
-        return self.trail._log._database.engine.sync_engine
+        return self.trail._log._database.writer
 
     def at_each_transaction(self, *statements):
         """Run these on the gateway's own connection as its transactions begin."""
@@ -47,7 +47,7 @@ class Store:
 
     async def engine_renewed(self):
         """Let the spoilt connection go; the next is as it should be."""
-        await self.trail._log._database.engine.dispose()
+        self.engine.dispose()
 
     async def refused(self):
         """Why an append was refused, which took no longer than it may."""

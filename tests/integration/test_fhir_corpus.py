@@ -10,29 +10,19 @@ from adapters.errors import Unreadable
 from adapters.fhir import Reading, Scope, read_bundle
 from adapters.vocabulary import CAVEATS, KINDS, STATUSES
 from tests.corpus import corpus
+from tests.fhir_corpus import (
+    BOM,
+    FAMILIES,
+    Outcome,
+    Row,
+    desk,
+    offer,
+    offer_json,
+    outcomes,
+    refusal,
+)
 
 pytestmark = pytest.mark.corpus
-FAMILIES = [
-    "fhir-edge-candle",
-    "fhir-edge-google-gateway",
-    "fhir-edge-microsoft",
-    "fhir-edge-validator-cases",
-    "fhir-hl7-r4-official-examples",
-    "fhir-large",
-    "fhir-nhs-bars",
-    "fhir-nhs-ers",
-    "fhir-nhs-immunisation",
-    "fhir-nhs-misc",
-    "fhir-nhs-pds",
-    "fhir-nhsengland-iops",
-    "fhir-nhsengland-iops-json",
-    "fhir-stu3-gpconnect",
-    "fhir-synthea-bulk-ndjson",
-    "fhir-synthea-r4-transaction",
-    "fhir-synthea-r4-v3-uscore",
-    "fhir-ukcore-json",
-    "fhir-ukcore-xml",
-]
 REASONS = {"unreadable", "unresolvable_subject", "not_a_number"}
 
 
@@ -137,3 +127,89 @@ def test_each_synthetic_patients_records_are_all_about_that_patient(family, type
         came = Counter(event.record_id.split("/")[0] for event in reading.events)
         assert {n: came[n] for n in type_names} == {n: expected[n] for n in type_names}
         assert reading.rejected.total() == 0
+
+
+def check_answer(outcome: Outcome) -> None:
+    """Nothing on the page is missing from the answer, nor from what it says."""
+    assert outcome.answer is not None
+    assert outcome.reading is not None
+    reading, said = outcome.reading, outcome.caveats
+    assert reading.accounted == reading.resources == outcome.offered.resources
+    came = Counter(event.record_id for event in outcome.answer.events)
+    assert came == Counter(event.record_id for event in reading.events)
+    assert said.get("unmapped", 0) == reading.unmapped.total()
+    assert said.get("unreadable_record", 0) == reading.rejected.total()
+    assert said.get("duplicate_record", 0) >= reading.duplicates
+    grave = reading.outcomes["fatal"] + reading.outcomes["error"]
+    assert said.get("outcome_reported", 0) == grave
+    assert set(said) <= set(CAVEATS)
+    # It is asked about somebody, so nobody else may be given as that person.
+    assert outcome.answer.person is not None
+    assert outcome.answer.person.identifiers & outcome.offered.person.every
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+async def test_every_resource_offered_is_in_the_answer_or_told_in_it(family, tmp_path):
+    """The sums hold for each file, counted apart by the standard library."""
+    row = Row()
+    async with desk(tmp_path) as at:
+        async for _, outcome in outcomes(corpus(family), at):
+            row.add(outcome)
+            if outcome.refused is None:
+                check_answer(outcome)
+    assert row.files == len(files(family)) - (family == "fhir-edge-validator-cases")
+    assert row.unaccounted == 0
+    assert set(row.rejected) <= REASONS
+    named = {"xml", "stu3", "not JSON", "not FHIR", "outcome_reported"}
+    assert set(row.refused) <= named
+    assert row.asked_by.total() + row.refused.total() == row.files
+
+
+async def test_the_adapter_refuses_what_is_not_json_and_xml_by_name(tmp_path):
+    refused: Counter[str] = Counter()
+    async with desk(tmp_path) as at:
+        for file in (f for family in FAMILIES for f in files(family)):
+            offered = offer(file)
+            if offered.is_json:
+                continue
+            outcome = await at.outcome(offered)
+            assert isinstance(outcome.refused, Unreadable), file.name
+            assert outcome.answer is None
+            is_xml = file.suffix == ".xml"
+            assert refusal(outcome) in ({"xml"} if is_xml else {"xml", "not JSON"})
+            refused[refusal(outcome)] += 1
+    assert refused["not JSON"] == 14
+
+
+async def test_a_file_the_validator_finds_no_error_in_is_read_whole(tmp_path):
+    """The oracle is HL7's validator; a source's own report of an error is told."""
+    family = corpus("fhir-edge-validator-cases")
+    verdicts = json.loads((family / "_verdicts.json").read_bytes())
+    judged = 0
+    async with desk(tmp_path) as at:
+        for name, given in verdicts.items():
+            offered = offer(family / name)
+            faults = [verdict.get("errors") for verdict in given]
+            if any(errors != 0 for errors in faults) or not offered.is_json:
+                continue
+            judged += 1
+            outcome = await at.outcome(offered)
+            if outcome.refused is not None:
+                assert refusal(outcome) == "outcome_reported", name
+                continue
+            assert outcome.reading is not None
+            assert not outcome.reading.rejected, name
+    assert judged > 80
+
+
+async def test_a_byte_order_mark_costs_no_record(tmp_path):
+    marked = [f for f in files("fhir-edge-microsoft") if f.read_bytes()[:3] == BOM]
+    assert len(marked) > 20
+    async with desk(tmp_path) as at:
+        for file in marked:
+            outcome = await at.outcome(offer(file))
+            bare = await at.outcome(offer_json(file.read_bytes()[3:]))
+            assert (outcome.refused is None) == (bare.refused is None)
+            if outcome.answer is not None:
+                assert bare.answer is not None
+                assert outcome.answer.events == bare.answer.events

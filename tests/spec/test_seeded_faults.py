@@ -132,6 +132,12 @@ FAULTS = {
         asking.asked_elsewhere,
         "asks a source",
     ),
+    "an ask of a check beside the one place": (
+        "gateway/checking/peeking.py",
+        "async def peek(adapter, query):\n    return await adapter.ask(query)\n",
+        asking.asked_elsewhere,
+        "asks a source",
+    ),
     "an unaudited ask under another name": (
         "gateway/shortcut.py",
         "def borrow(adapter):\n    peek = adapter.ask\n    return peek\n",

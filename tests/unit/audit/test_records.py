@@ -11,6 +11,7 @@ from gateway.audit.records import (
     ClockJump,
     Denied,
     Intent,
+    SourceCheck,
     Stamp,
     Start,
     Stop,
@@ -33,6 +34,12 @@ RECORDS = [
     outcome(count=0, as_of=datetime(2026, 1, 5, 9, 14, 2, tzinfo=UTC), took_ms=12),
     outcome(count=None, reason="deadline", domain="source"),
     Denied(journey="jny_1", actor=ACTOR, code="not-permitted"),
+    SourceCheck(
+        source="Z9A01.gp",
+        organisation="Z9A01",
+        operator="uid:1000",
+        subjects=(Subject(key_id="k1", hmac="ab" * 32),),
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from gateway.journey.shape import (
     EVENT_FIELDS,
     NEVER_CARRIED,
     PERSON_FIELDS,
+    Teller,
     event_id,
     shape_event,
     shape_person,
@@ -55,7 +56,8 @@ ANNS = Person(
 
 def shaped(view=FULL_VIEW, of=FULL):
     entry = Entry(AT, of, BY_NHS_NUMBER, "encounters", frozenset({"PSY"}), None)
-    return shape_event(entry, view, retrieved_at="now", as_of=NOW, names=NAMES)
+    teller = Teller(source=entry.source, retrieved_at="now", as_of=NOW, names=NAMES)
+    return shape_event(entry, view, teller, key="evt_1", same_as=[])
 
 
 def person(view=FULL_VIEW, of=ANNS):

@@ -1,0 +1,3 @@
+module throughline.example/bench/peer
+
+go 1.21

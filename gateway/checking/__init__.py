@@ -1,0 +1,1 @@
+"""Whether a registered source is ready: asked what needs no known population."""
