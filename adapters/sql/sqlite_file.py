@@ -18,6 +18,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from adapters.sql.settings import DRIVERS
+from adapters.sqlite_driver import open_connection
 
 _STEPS: Final = 20_000  # of SQLite's machine between two looks, some 0.2 ms
 _LOCK_S: Final = 1.0  # how long a locked file is waited for
@@ -86,7 +87,10 @@ def sqlite_engine(path: Path, statement_s: float) -> AsyncEngine:
         max_overflow=_POOLED,
         pool_timeout=statement_s,
         pool_use_lifo=True,
-        connect_args={"timeout": min(_LOCK_S, statement_s)},
+        connect_args={
+            "timeout": min(_LOCK_S, statement_s),
+            "async_creator_fn": open_connection,
+        },
     )
     _watch_over(engine, path)
     return engine

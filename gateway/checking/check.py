@@ -4,7 +4,6 @@ It asks about people who do not exist. Only with a synthetic person's NHS number
 it ask about somebody, and then the audit trail says so first.
 """
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ from gateway.service import VERSION
 from gateway.sources import open_registered
 
 _HEEDED: Final = ("legally-restricted", "sensitive-record")
-_LET_GO_S: Final = 0.2
 # What follows the first answer.
 _AFTER: Final = (
     *("unknown-person", "identifiers", "held", "as-of", "fresh", "caveats"),
@@ -141,9 +139,6 @@ async def _of_person(checked: Checked, asker: Asker, means: Means) -> list[Findi
     try:
         await _record(checked, means, means.number)
     except AuditUnavailable as error:
-        # A driver whose connecting failed has still to tell the loop; if that ended
-        # first, its thread would complain on stderr.
-        await asyncio.sleep(_LET_GO_S)
         unwritten = wrong(
             "audit",
             f"the audit trail cannot be written ({error.reason}): nobody is asked for",

@@ -18,6 +18,8 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from adapters.sqlite_driver import open_connection
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 Identity: TypeAlias = tuple[int, int]  # device and inode
 _T = TypeVar("_T")
@@ -113,7 +115,9 @@ def _file_of(url: URL) -> Path | None:
 def _engine(url: URL, busy_s: float) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(
-            url, hide_parameters=True, connect_args={"timeout": busy_s}
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": busy_s, "async_creator_fn": open_connection},
         )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_immediately)

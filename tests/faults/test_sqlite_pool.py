@@ -17,6 +17,7 @@ from adapters.contract import Event, Query
 from adapters.errors import Unavailable
 from adapters.moment import LONDON, Moment
 from adapters.sql import build
+from adapters.sqlite_driver import open_connection
 from adapters.vocabulary import CATEGORIES
 from tests.people import LOCAL, person
 from tests.surroundings import in_folder
@@ -241,3 +242,11 @@ async def test_a_caller_of_a_silent_server_is_let_go_at_once(tmp_path):
         async with opened(build(source, in_folder(tmp_path))) as adapter:
             late = [await lateness(adapter, after_s) for after_s in (0.2, 0.1, 0.05)]
             assert min(late) < PROMPT_S
+
+
+async def test_a_file_that_cannot_be_opened_leaves_no_thread_behind(tmp_path):
+    before = set(threading.enumerate())
+    with pytest.raises(sqlite3.OperationalError):
+        await open_connection(str(tmp_path))  # a directory is no database
+    left = set(threading.enumerate()) - before
+    assert all(each.name.startswith("asyncio_") for each in left)
