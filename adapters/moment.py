@@ -53,14 +53,14 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     def text(self) -> str:
         """`2024`, `2024-03`, `2024-03-09` or `2024-03-09T14:05:00+00:00`."""
         match self.precision:
-            case "year":
-                return f"{self.at.year:04d}"
-            case "month":
-                return f"{self.at.year:04d}-{self.at.month:02d}"
+            case "second" | "minute":  # first, for nearly every record has one
+                return self.at.isoformat()
             case "day":
                 return self.at.date().isoformat()
-            case "minute" | "second":
-                return self.at.isoformat()
+            case "month":
+                return f"{self.at.year:04d}-{self.at.month:02d}"
+            case "year":
+                return f"{self.at.year:04d}"
 
 
 def _next(local: datetime, *, years: int = 0, months: int = 0) -> datetime:

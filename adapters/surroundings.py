@@ -1,11 +1,12 @@
 """What an adapter is given of the world: time, network, secrets, limits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from adapters.http import Transport
+from adapters.long_work import LongWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +39,4 @@ class Surroundings:
     state: Path
     source_id: str
     sector: str
+    long_work: LongWork = field(default_factory=LongWork)  # shared by all sources

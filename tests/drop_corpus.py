@@ -154,7 +154,7 @@ async def take(extract: Extract, data: Path, folder: Path) -> Taken:
     try:
         for who in extract.people(rows):
             await _ask(adapter, extract, who, taken)
-        imprint = read_imprint(around.state / "index.sqlite")
+        imprint = read_imprint(around.state / "index.drop")
     finally:
         await adapter.aclose()
         await around.transport.aclose()

@@ -1,8 +1,8 @@
 """Answers from a directory of drops, through an index that is kept up to date."""
 
 import asyncio
-import sqlite3
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Final
 from adapters import nhs_number
 from adapters.contract import Answer, Identifier, Profile, Query
 from adapters.csv_drop.directory import Holding, look
-from adapters.csv_drop.index import Hit, Imprint, Index, Place, Reached, Retired
-from adapters.csv_drop.intake import Intake, Stopped
+from adapters.csv_drop.index import Account, Asking, Found, Index, Place, Retired
+from adapters.csv_drop.intake import Intake
+from adapters.csv_drop.portion import Stopped
 from adapters.csv_drop.quarantine import rejected_in
 from adapters.csv_drop.records import Writing
 from adapters.csv_drop.settings import DropFile
 from adapters.errors import AdapterError, Unavailable, Unreadable
-from adapters.mapping import Found, Mapping, Row, Source, answer, named
+from adapters.mapping import Found as Rows
+from adapters.mapping import Mapping, Source, answer, named
 from adapters.rejects import RejectedRows
 from adapters.surroundings import Surroundings
 from adapters.vocabulary import categories_of
@@ -49,7 +51,7 @@ class CsvDrop:
         self._settings = settings
         self._print = fingerprint
         self._surroundings = surroundings
-        self._path = surroundings.state / "index.sqlite"
+        self._path = surroundings.state / "index.drop"
         self._writing = Writing(
             delimiter=settings.delimiter,
             quote=settings.quote,
@@ -124,7 +126,12 @@ class CsvDrop:
         holding = look(self._root, self._settings)
         with self._opening:
             if not self._opened:
-                self._index = Index.open(self._path, mapping=self._print, key=self._key)
+                self._index = Index.open(
+                    self._path,
+                    mapping=self._print,
+                    writing=self._writing,
+                    key=self._key,
+                )
                 self._opened = True
         return holding
 
@@ -157,25 +164,28 @@ class CsvDrop:
 
     async def _take_in(self, holding: Holding) -> None:
         try:
-            imprint = await self._run_intake(await self._settled(holding))
+            account = await self._run_intake(await self._settled(holding))
         except Stopped:
             return
         except AdapterError as error:
             self._failed = _Failed(signature=holding.signature, error=error)
-        except (OSError, sqlite3.Error):
+        except OSError:
             message = "the index could not be written; look at the state directory"
             unwritten = Unavailable("state", message, domain="adapter")
             # No signature: the same files are tried again when asked.
             self._failed = _Failed(signature="", error=unwritten)
         else:
             self._failed = None
-            older, self._index = self._index, Index(self._path, imprint, self._key)
+            older = self._index
+            self._index = Index(
+                self._path, account, writing=self._writing, key=self._key
+            )
             if older is not None:
                 older.retire()
         finally:
             self._intake = None
 
-    async def _run_intake(self, holding: Holding) -> Imprint:
+    async def _run_intake(self, holding: Holding) -> Account:
         intake = Intake(
             root=self._root,
             settings=self._settings,
@@ -209,37 +219,46 @@ class CsvDrop:
         raise Unreadable("incomplete", message)
 
     def _answer(self, index: Index, query: Query, notes: tuple[str, ...]) -> Answer:
-        asked = {
-            identifier: self._places(identifier) for identifier in query.person.every
-        }
-        places = [place for each in asked.values() for place in each]
-        reached = index.reach(places, limit=self._surroundings.limits.records)
-        dropped = sum(any(p in reached.shared for p in each) for each in asked.values())
+        try:
+            with index.asked(self._told) as asking:
+                found, repeated = self._found(asking, query)
+        except OSError:
+            self._index = None  # so that it is built anew
+            index.retire()
+            message = "the index cannot be read; it is built anew when asked again"
+            raise Unavailable("state", message, domain="adapter") from None
         source = Source(
             mapping=self._mapping,
             sector=self._surroundings.sector,
             held=self.profile.held,
             as_of=min(index.imprint.as_of, self._surroundings.now()),
-            notes=notes,
+            notes=(*notes, *("duplicate_record",) * repeated),
             rejected=index.imprint.rejected,
         )
-        return answer(source, query, self._found(index, reached, dropped))
+        return answer(source, query, found)
 
-    def _found(self, index: Index, reached: Reached, dropped: int) -> Found:
-        rows = [self._row(index.imprint, hit) for hit in reached.hits]
+    def _found(self, asking: Asking, query: Query) -> tuple[Rows, int]:
+        asked = {
+            identifier: self._places(identifier) for identifier in query.person.every
+        }
+        places = [place for each in asked.values() for place in each]
+        reached = asking.reach(places, limit=self._surroundings.limits.records)
         named = {
             (column, value)
-            for row in rows
-            for column, value in enumerate(self._mapping.naming.values(row))
+            for row in reached.rows
+            for column, value in enumerate(row.names)
             if value is not None
         }
-        shared = index.shared(named)
-        return Found(
-            rows=rows,
+        shared = asking.shared(named)
+        found = Rows(
+            rows=[each.row for each in reached.rows],
             shared=frozenset(Identifier(self._systems[c], v) for c, v in shared),
-            dropped=dropped,
+            dropped=sum(
+                any(p in reached.shared for p in each) for each in asked.values()
+            ),
             truncated=reached.truncated,
         )
+        return found, reached.repeated
 
     def _places(self, identifier: Identifier) -> tuple[Place, ...]:
         """Where in the index an identifier may stand."""
@@ -249,8 +268,10 @@ class CsvDrop:
             value = nhs_number.normalise(value) or value
         return tuple((n, value) for n, own in enumerate(self._systems) if own == system)
 
-    def _row(self, imprint: Imprint, hit: Hit) -> Row:
-        """The mapped cells of a row, in the mapping's order whatever the file's."""
-        cells = self._writing.cells(hit.text)
-        header = imprint.columns[hit.file]
-        return [cells[header.index(column)] for column in self._columns]
+    def _told(self, columns: Sequence[str], cells: Sequence[str]) -> Found:
+        """The mapped cells of a record, in the mapping's order whatever the file's."""
+        row = [cells[columns.index(column)] for column in self._columns]
+        names = self._mapping.naming.values(row)
+        if self._key is not None:
+            return Found(row=row, names=names, apart=names[self._key])
+        return Found(row=row, names=names, apart=self._mapping.person.born(row))

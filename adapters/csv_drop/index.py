@@ -1,28 +1,35 @@
 """The index of a drop, kept at the organisation: who is on which row.
 
-One SQLite file, built aside and put in place whole. It holds the rows themselves,
-so that a later drop that fails leaves the last good one answering.
+One file, built aside and put in place whole: a copy of the drop, so that a later one
+that fails leaves the last good one answering; where each good row begins in it; where
+each identifier stands; and at the end what all this was made from.
 """
 
 import contextlib
+import csv
 import json
-import operator
 import os
-import sqlite3
+import sys
 import threading
-from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
-Place = tuple[int, str]  # a name column of the index, and a value in it
+from adapters.csv_drop.postings import Postings, read, word
+from adapters.csv_drop.records import Writing
+from adapters.mapping import Row
 
-FORMAT: Final = 2  # raised when older indexes can no longer be read
-_BLOCK: Final = 32  # rows whose texts lie together; few, since all are read for one
-_BETWEEN: Final = "\0"  # texts, since no row that is taken in holds it
-_SQL_OF_FILE: Final = "file:{}?mode=ro&immutable=1"
+Place = tuple[int, str]  # an identifier column of the mapping, and a value in it
+
+FORMAT: Final = 3  # raised when older indexes can no longer be read
+MAGIC: Final = b"drop\n\0\r\n"
+_TAIL: Final = 8 + len(MAGIC)  # how long the account before it is, and what this is
+_BLOCK: Final = 4096  # bytes of the copy read at once
+_LOOKED: Final = 50_000  # rows looked at to see whether a value is one person's
 
 
 class Retired(Exception):
@@ -44,242 +51,269 @@ class Imprint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A row as it was written, and the file and line it stood in."""
+class Copied:
+    """A file as it lies in the copy."""
 
-    file: str
-    line: int
-    text: str
+    name: str
+    place: int
+    size: int
 
 
-class Texts:
-    """Rows as they were written, best asked for in the order of their numbers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A portion's part of the index: all by where it begins."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._first = 0
-        self._file = ""
-        self._lines = memoryview(b"").cast("Q")
-        self._texts: list[str] = []
+    starts: int
+    rows: int
+    names: list[list[int]]
+    gone: int | None = None  # a bit for each row that another has taken the place of
 
-    def hit(self, number: int) -> Hit:
-        if not 0 <= number - self._first < len(self._texts):
-            self._read(number)
-        at = number - self._first
-        return Hit(file=self._file, line=self._lines[at], text=self._texts[at])
 
-    def _read(self, number: int) -> None:
-        self._first, self._file, lines, text = self._connection.execute(
-            "SELECT first, file, lines, text FROM blocks WHERE first <= ? "
-            "ORDER BY first DESC LIMIT 1",
-            (number,),
-        ).fetchone()
-        self._lines = memoryview(lines).cast("Q")
-        self._texts = text.split(_BETWEEN)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What stands at the end of an index."""
+
+    imprint: Imprint
+    files: list[Copied]
+    sections: list[Section]
+
+    def written(self) -> bytes:
+        values = asdict(self)
+        values["imprint"]["as_of"] = self.imprint.as_of.isoformat()
+        text = json.dumps({"format": FORMAT, "order": sys.byteorder, **values}).encode()
+        return text + len(text).to_bytes(8, sys.byteorder) + MAGIC
+
+    @classmethod
+    def of(cls, number: int) -> Self | None:
+        """That of an open file; None if it is no whole index of this format."""
+        size = os.fstat(number).st_size
+        try:
+            tail = read(number, _TAIL, size - _TAIL)
+            length = int.from_bytes(tail[:8], sys.byteorder)
+            if tail[8:] != MAGIC or length > size:
+                return None
+            values = json.loads(read(number, length, size - _TAIL - length))
+            if (values["format"], values["order"]) != (FORMAT, sys.byteorder):
+                return None
+            imprint = values["imprint"]
+            imprint["as_of"] = datetime.fromisoformat(imprint["as_of"])
+            return cls(
+                imprint=Imprint(**imprint),
+                files=[Copied(**each) for each in values["files"]],
+                sections=[Section(**each) for each in values["sections"]],
+            )
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+
+def read_imprint(path: Path) -> Imprint | None:
+    """What the index at `path` was built from; None if there is none that is whole."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        account = Account.of(stream.fileno())
+        return account.imprint if account else None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The copy of the drop: records by the place of their first byte."""
+
+    number: int
+    files: Sequence[Copied]
+    writing: Writing
+
+    def file(self, place: int) -> Copied:
+        return self.files[bisect_right(self.files, place, key=_begins) - 1]
+
+    def cells(self, place: int) -> list[str]:
+        """The cells of the record that begins there. OSError if it is not there now."""
+        own = self.file(place)
+        try:
+            return self.writing.cells(self._lines(place, own.place + own.size))
+        except (UnicodeDecodeError, csv.Error, StopIteration):
+            raise OSError("the copy was changed") from None
+
+    def _lines(self, place: int, end: int) -> Iterator[str]:
+        waiting = b""
+        while place < end:
+            block = read(self.number, min(_BLOCK, end - place), place)
+            place += len(block)
+            *whole, waiting = (waiting + block).split(b"\n")
+            for line in whole:
+                yield line.decode(self.writing.encoding).removesuffix("\r")
+        if waiting:
+            yield waiting.decode(self.writing.encoding).removesuffix("\r")
+
+
+def _begins(copied: Copied) -> int:
+    return copied.place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A row of the mapping's columns, as it was read; whom it names, and by which key.
+
+    `apart` tells two people apart: the source's own key, or else the birth date.
+    """
+
+    row: Row
+    names: Sequence[str | None]
+    apart: str | None
+
+
+Told = Callable[[Sequence[str], Sequence[str]], Found]  # of columns and their cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """Rows that identifiers reach, and which identifiers reach several people."""
 
-    hits: tuple[Hit, ...]
+    rows: tuple[Found, ...]
     shared: frozenset[Place]
+    repeated: int  # rows that say again what one of these says
     truncated: bool
 
 
 class Index:
-    """An index in place, read by any thread, one at a time."""
+    """An index in place, read by any thread, one at a time.
 
-    def __init__(self, path: Path, imprint: Imprint, key: int | None) -> None:
-        self.imprint = imprint
-        self._key = "born" if key is None else f"n{key}"
+    `key` is the identifier column that is the source's own key: its values are never
+    those of several people.
+    """
+
+    def __init__(
+        self, path: Path, account: Account, *, writing: Writing, key: int | None
+    ) -> None:
+        self.imprint = account.imprint
+        self._account = account
+        self._writing = writing
+        self._key = key
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = _connect(path)
+        self._number: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     @classmethod
-    def open(cls, path: Path, *, mapping: str, key: int | None) -> Self | None:
+    def open(
+        cls, path: Path, *, mapping: str, writing: Writing, key: int | None
+    ) -> Self | None:
         """The index at `path` if it was built by this mapping, else None."""
-        imprint = read_imprint(path)
-        if imprint is None or imprint.mapping != mapping:
-            return None
-        return cls(path, imprint, key)
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            account = Account.of(stream.fileno())
+            if account is not None and account.imprint.mapping == mapping:
+                return cls(path, account, writing=writing, key=key)
+        return None
+
+    @contextlib.contextmanager
+    def asked(self, told: Told) -> Iterator["Asking"]:
+        """For one question. Retired if a newer index took this one's place."""
+        with self._lock:
+            if self._number is None:
+                raise Retired
+            yield Asking(
+                number=self._number,
+                account=self._account,
+                copy=Copy(self._number, self._account.files, self._writing),
+                told=told,
+                key=self._key,
+            )
+
+    def retire(self) -> None:
+        """Closes it once nobody reads it; later questions raise Retired."""
+        with self._lock:
+            if self._number is not None:
+                os.close(self._number)
+                self._number = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An index as one question uses it: each row is read once."""
+
+    number: int
+    account: Account
+    copy: Copy
+    told: Told
+    key: int | None
+    _seen: dict[tuple[int, int], Found] = field(default_factory=dict)
+    _gone: set[tuple[int, int]] = field(default_factory=set)
 
     def reach(self, asked: Sequence[Place], *, limit: int) -> Reached:
         """Rows that stand at any of the places asked, oldest first.
 
         Values that reach several people are left out and told, but never those of
-        the key itself. Retired if a newer index took this one's place.
+        the key itself.
         """
-        with self._lock:
-            connection = self._open()
-            shared = {place for place in asked if self._is_shared(connection, place)}
-            rows: set[int] = set()
-            for column, value in asked:
-                if (column, value) in shared:
-                    continue
-                found = connection.execute(
-                    f"SELECT id FROM rows WHERE n{column} = ? ORDER BY id LIMIT ?",  # noqa: S608 - a number of ours
-                    (value, limit + 1),
-                )
-                rows.update(number for (number,) in found)
-            texts = Texts(connection)
-            hits = tuple(texts.hit(number) for number in sorted(rows)[:limit])
-        return Reached(hits=hits, shared=frozenset(shared), truncated=len(rows) > limit)
+        shared = self.shared(asked)
+        rows: set[tuple[int, int]] = set()
+        for place in asked:
+            if place not in shared:
+                rows.update(islice(self._standing(place), limit + 1))
+        kept = tuple(self._seen[row] for row in sorted(rows)[:limit])
+        return Reached(
+            rows=kept,
+            shared=shared,
+            repeated=self._repeated(rows),
+            truncated=len(rows) > limit,
+        )
+
+    def _repeated(self, rows: Iterable[tuple[int, int]]) -> int:
+        """How many rows left out say what one of these does, in the same file."""
+        if not self._gone:
+            return 0
+        said = set(map(self._said, rows))
+        return sum(self._said(row) in said for row in self._gone)
+
+    def _said(self, row: tuple[int, int]) -> tuple[str, ...]:
+        place = self._place(self.account.sections[row[0]], row[1])
+        return self.copy.file(place).name, *self.copy.cells(place)
 
     def shared(self, places: Iterable[Place]) -> frozenset[Place]:
         """Those of the places where more than one person stands."""
-        with self._lock:
-            connection = self._open()
-            return frozenset(p for p in places if self._is_shared(connection, p))
+        return frozenset(place for place in places if self._is_shared(place))
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise Retired
-        return self._connection
-
-    def _is_shared(self, connection: sqlite3.Connection, place: Place) -> bool:
-        column, value = place
-        name = f"n{column}"
-        if name == self._key:
+    def _is_shared(self, place: Place) -> bool:
+        if place[0] == self.key:
             return False
-        # Two are enough, so a placeholder on a million rows costs a few of them.
-        found = connection.execute(
-            f"SELECT DISTINCT {self._key} FROM rows WHERE {name} = ? "  # noqa: S608 - names of ours
-            f"AND {self._key} IS NOT NULL LIMIT 2",
-            (value,),
-        )
-        return len(found.fetchall()) > 1
+        keys: set[str] = set()
+        for looked, row in enumerate(self._standing(place)):
+            apart = self._seen[row].apart
+            keys |= {apart} if apart is not None else set()
+            # Two are enough, so a placeholder on a million rows costs a few of them;
+            # what stands on more than anyone has is taken for a placeholder too.
+            if len(keys) > 1 or looked >= _LOOKED:
+                return True
+        return False
 
-    def retire(self) -> None:
-        """Closes it once nobody reads it; later questions raise Retired."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+    def _standing(self, place: Place) -> Iterator[tuple[int, int]]:
+        """The rows where the value stands, by section and number, oldest first."""
+        column, value = place
+        for order, section in enumerate(self.account.sections):
+            postings = Postings(self.number, section.names[column])
+            for number in postings.rows_of(value):
+                row = order, number
+                if row in self._gone:
+                    continue
+                if row not in self._seen:
+                    if self._is_gone(section, number):
+                        self._gone.add(row)
+                        continue
+                    self._seen[row] = self._read(section, number)
+                # Another value may have the same hash.
+                if self._seen[row].names[column] == value:
+                    yield row
 
+    def _is_gone(self, section: Section, number: int) -> bool:
+        if section.gone is None:
+            return False
+        (byte,) = read(self.number, 1, section.gone + number // 8)
+        return bool(byte >> number % 8 & 1)
 
-def _connect(path: Path) -> sqlite3.Connection:
-    uri = _SQL_OF_FILE.format(
-        str(path.absolute()).replace("?", "%3f").replace("#", "%23")
-    )
-    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-    connection.execute("PRAGMA mmap_size = 268435456")
-    return connection
+    def _read(self, section: Section, number: int) -> Found:
+        place = self._place(section, number)
+        columns = self.account.imprint.columns[self.copy.file(place).name]
+        cells = self.copy.cells(place)
+        if len(cells) != len(columns):
+            raise OSError("the copy was changed")
+        return self.told(columns, cells)
 
-
-def read_imprint(path: Path) -> Imprint | None:
-    """What the index at `path` was built from; None if there is none that is whole."""
-    if not path.is_file():
-        return None
-    with contextlib.closing(_connect_quietly(path)) as connection:
-        try:
-            found = connection.execute("SELECT value FROM imprint").fetchone()
-            values: dict[str, Any] = json.loads(found[0])
-            if values.pop("format") != FORMAT:
-                return None
-            values["as_of"] = datetime.fromisoformat(values["as_of"])
-            return Imprint(**values)
-        except (sqlite3.Error, ValueError, TypeError, KeyError):
-            return None
-
-
-def _connect_quietly(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path.absolute()}?mode=ro", uri=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Rows for an index: the line each starts on, its text, and what finds it again.
-
-    A key is the record id, the birth date as written, and then the identifiers.
-    """
-
-    lines: Sequence[int]
-    texts: Sequence[str]
-    keys: Sequence[Sequence[str | None]]
-
-
-class Building:
-    """An index being built beside the one in use; nobody sees it until it is whole."""
-
-    def __init__(self, path: Path, names: int) -> None:
-        self._final = path
-        self._path = path.with_suffix(".building")
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path.unlink(missing_ok=True)
-        os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._names = names
-        self._next = 1
-        self._last = ""
-        # While record ids only rise, none can come twice, and none is looked for.
-        self.is_rising = True
-        self.connection = sqlite3.connect(self._path, isolation_level=None)
-        columns = "".join(f", n{number} TEXT" for number in range(names))
-        self.connection.executescript(
-            "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF;"
-            "PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
-            "PRAGMA temp_store = FILE; PRAGMA threads = 2;"
-            "PRAGMA locking_mode = EXCLUSIVE;"
-            "CREATE TABLE imprint (value TEXT);"
-            "CREATE TABLE blocks (first INTEGER PRIMARY KEY, file TEXT, lines BLOB,"
-            " text TEXT);"
-            "CREATE TABLE rows (id INTEGER PRIMARY KEY, record TEXT, born TEXT"
-            f"{columns});"
-            "BEGIN;"
-        )
-        marks = ", ".join("?" * (2 + names))
-        self._insert = f"INSERT INTO rows VALUES (NULL, {marks})"  # noqa: S608 - marks only
-
-    def add(self, file: str, written: Written) -> None:
-        """Adds rows of one file, in the order they are to be found again."""
-        first, keys = self._next, written.keys
-        if not keys:
-            return
-        self._next += len(keys)
-        self._note_order([str(key[0]) for key in keys])
-        self.connection.executemany(self._insert, keys)  # it numbers them on
-        self.connection.executemany(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?)",
-            (
-                (
-                    first + n,
-                    file,
-                    array("Q", written.lines[n : n + _BLOCK]).tobytes(),
-                    _BETWEEN.join(written.texts[n : n + _BLOCK]),
-                )
-                for n in range(0, len(keys), _BLOCK)
-            ),
-        )
-
-    def _note_order(self, records: Sequence[str]) -> None:
-        if not self.is_rising:
-            return
-        before = [self._last, *records[:-1]]
-        self.is_rising = all(map(operator.lt, before, records))
-        self._last = records[-1]
-
-    def index_names(self) -> None:
-        for number in range(self._names):
-            self.connection.execute(
-                f"CREATE INDEX by_n{number} ON rows (n{number}) "
-                f"WHERE n{number} IS NOT NULL"
-            )
-
-    def finish(self, imprint: Imprint) -> None:
-        """Puts the index in place, whole and on disk."""
-        values = {**asdict(imprint), "as_of": imprint.as_of.isoformat()}
-        text = json.dumps({"format": FORMAT, **values})
-        self.connection.execute("INSERT INTO imprint VALUES (?)", (text,))
-        self.connection.execute("COMMIT")
-        self.connection.close()
-        number = os.open(self._path, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
-        self._path.replace(self._final)
-
-    def abandon(self) -> None:
-        """Leaves nothing behind; after `finish` there is nothing to leave."""
-        self.connection.close()
-        self._path.unlink(missing_ok=True)
+    def _place(self, section: Section, number: int) -> int:
+        return word(self.number, section.starts + number * 8)

@@ -1,43 +1,36 @@
 """Intake: every row of a drop validated, bad ones set aside with a reason, counted.
 
-Memory stays flat: rows go through in batches, and duplicates are found by the index.
+Memory stays flat: files are copied first, and what is read afterwards is our own copy,
+in pieces. A large drop is read by two processes at once, which leaves the gateway's own
+to its callers.
 """
 
-import csv
-import hashlib
-import sqlite3
+import math
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
+from adapters.csv_drop.building import Building
 from adapters.csv_drop.directory import (
     Drop,
     Holding,
     Promise,
-    is_same,
     open_drop,
     promises,
-    replaced,
 )
-from adapters.csv_drop.index import Building, Imprint, Texts, Written
-from adapters.csv_drop.lots import Lot, lots
+from adapters.csv_drop.index import Account, Copied, Copy, Imprint
+from adapters.csv_drop.portion import Portion, Region, Span
 from adapters.csv_drop.records import Lines, Record, Writing, records_of
+from adapters.csv_drop.repeats import Repeats
 from adapters.csv_drop.settings import DropFile
+from adapters.csv_drop.sharing import Sharing, Taken
 from adapters.errors import Unreadable
-from adapters.mapping import (
-    Columnwise,
-    Mapping,
-    Rejected,
-    looks_foreign,
-    missing,
-    not_there,
-)
+from adapters.mapping import Mapping, looks_foreign, missing, not_there
 
-_SEVERAL: Final = "SELECT record FROM rows GROUP BY record HAVING count(*) > 1"
-_LISTED: Final = 100_000  # rows named in the quarantine file; all are counted
 _MAGIC: Final = {
     b"PK\x03\x04": "is an archive; unpack it first",
     b"\x1f\x8b": "is an archive; unpack it first",
@@ -45,30 +38,6 @@ _MAGIC: Final = {
     b"\xfe\xff": "is UTF-16; save it as UTF-8",
 }
 _BOM: Final = b"\xef\xbb\xbf"
-
-
-class Stopped(Exception):
-    """The adapter is closing; nothing was taken in."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Quarantine:
-    """Bad rows by file, line, column and reason; never what they hold."""
-
-    path: Path
-    count: int = 0
-    _listed: list[tuple[str, int, str, str]] = field(default_factory=list)
-
-    def add(self, file: str, line: int, rejected: Rejected) -> None:
-        self.count += 1
-        if len(self._listed) < _LISTED:
-            self._listed.append((file, line, rejected.column or "", rejected.reason))
-
-    def write(self) -> None:
-        with self.path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(("file", "line", "column", "reason"))
-            writer.writerows(self._listed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,77 +50,112 @@ class Intake:
     mapping_print: str
     path: Path
     stop: threading.Event
+    shared_from: int = 64 << 20  # bytes of a drop that two processes read
 
-    def run(self, holding: Holding) -> Imprint:
+    def run(self, holding: Holding) -> Account:
         """Builds the index and puts it in place.
 
         Unreadable if a file is half-written, is not what its manifest promises,
-        lacks a mapped column, or has rows of which none can be read.
+        lacks a mapped column, or has rows of which none can be read. Stopped if told
+        to; OSError if the index cannot be written.
         """
         zone = ZoneInfo(self.settings.mapping.zone)
         promised = promises(self.root, holding, zone)
-        building = Building(self.path, len(self.settings.mapping.identifiers))
-        quarantine = Quarantine(path=self.path.with_name("quarantine.csv"))
+        building = Building.at(self.path)
         try:
-            columns = {
-                drop.name: self._file(
-                    drop,
-                    promised.get(drop.name),
-                    building=building,
-                    quarantine=quarantine,
-                )
-                for drop in holding.drops
-            }
-            repeated, superseded = _settle(building, quarantine)
-            rows = _count(building.connection)
-            _refuse_if_nothing(rows, quarantine)
-            building.index_names()
-            imprint = Imprint(
-                signature=holding.signature,
-                mapping=self.mapping_print,
-                columns=columns,
-                as_of=_as_of(holding, promised),
-                rows=rows,
-                rejected=quarantine.count,
-                repeated=repeated,
-                superseded=superseded,
+            for drop in holding.drops:
+                self._copy(drop, promised.get(drop.name), building)
+            spans = [self._span(each, building) for each in building.files]
+            sharing = Sharing(
+                texts=building.path,
+                writing=self.writing,
+                mapping=self.settings.mapping,
+                stop=self.stop.is_set,
+                shared_from=self.shared_from,
             )
-            quarantine.write()
-            building.finish(imprint)
+            taken = sharing.take(spans)
+            _hold_to(promised, taken.portions)
+            return self._settled(holding, promised, building=building, taken=taken)
         finally:
             building.abandon()
-        return imprint
 
-    def _file(
-        self,
-        drop: Drop,
-        promise: Promise | None,
-        *,
-        building: Building,
-        quarantine: Quarantine,
-    ) -> list[str]:
+    def _copy(self, drop: Drop, promise: Promise | None, building: Building) -> None:
         if self.settings.manifest is not None and promise is None:
-            raise _incomplete(drop, "no manifest names it yet")
-        digest = hashlib.sha256()
+            raise _incomplete(drop.name, "no manifest names it yet")
         with open_drop(self.root, drop) as stream:
             self._refuse_strangers(drop, stream)
-            lines = Lines(stream, self.writing, digest.update)
-            columns = self._columns(drop, lines)
-            mapping = Mapping.compile(self.settings.mapping, columns)
-            taking = _Taking(drop.name, Columnwise.of(mapping), quarantine)
-            for lot in lots(lines, len(columns)):
-                if self.stop.is_set():
-                    raise Stopped
-                building.add(drop.name, taking.good(lot))
-            if not is_same(stream, drop):
-                raise replaced(drop)
-        if promise is not None:
-            _hold_to(promise, drop, digest=digest.hexdigest(), rows=taking.rows)
-        return columns
+            digest = building.copy(
+                drop, stream, stop=self.stop.is_set, digested=promise is not None
+            )
+        if promise is not None and digest != promise.sha256.lower():
+            raise _incomplete(drop.name, "its sha256 is not the manifest's")
+
+    def _span(self, file: Copied, building: Building) -> Span:
+        """The records of a file, after its header."""
+        span = Span(
+            file=file.name,
+            place=file.place,
+            size=file.size,
+            start=0,
+            until=math.inf,
+            line=0,
+            columns=self.settings.columns,
+        )
+        if not self.settings.header:
+            return span
+        lines = Lines(Region.of(span, building.stream), self.writing)
+        columns = self._columns(file.name, lines)
+        return replace(
+            span, start=lines.following, line=lines.number, columns=tuple(columns)
+        )
+
+    def _settled(
+        self,
+        holding: Holding,
+        promised: dict[str, Promise],
+        *,
+        building: Building,
+        taken: Taken,
+    ) -> Account:
+        """The index of what was taken in, one row of each record id, in place."""
+        columns = {
+            each.file: list(each.columns) for p in taken.portions for each in p.spans
+        }
+        quarantine = taken.quarantine
+        repeats = Repeats(
+            portions=taken.portions,
+            copy=Copy(building.stream.fileno(), building.files, self.writing),
+            mappings={
+                file: Mapping.compile(self.settings.mapping, own)
+                for file, own in columns.items()
+            },
+            quarantine=quarantine,
+        )
+        settled = repeats.settle()
+        rows = sum(each.rows for each in taken.portions) - settled.count
+        quarantined = self.path.with_name("quarantine.csv")
+        quarantine.write(quarantined)
+        if not rows and quarantine.count:
+            message = (
+                f"none of {quarantine.count} rows could be read; quarantine.csv in the "
+                "source's state directory says why"
+            )
+            raise Unreadable("unreadable", message)
+        imprint = Imprint(
+            signature=holding.signature,
+            mapping=self.mapping_print,
+            columns=columns,
+            as_of=_as_of(holding, promised),
+            rows=rows,
+            rejected=quarantine.count,
+            repeated=settled.repeated,
+            superseded=settled.superseded,
+        )
+        return building.finish(imprint, taken.portions, settled.gone)
 
     def _refuse_strangers(self, drop: Drop, stream: BinaryIO) -> None:
         if drop.size == 0:
-            raise _incomplete(drop, "it is empty")
+            raise _incomplete(drop.name, "it is empty")
         first = stream.read(4)
         for magic, why in _MAGIC.items():
             if first.startswith(magic):
@@ -162,19 +166,17 @@ class Intake:
         if self.settings.manifest is None:
             stream.seek(-1, 2)
             if stream.read(1) != b"\n":
-                raise _incomplete(drop, "its last line has no end")
+                raise _incomplete(drop.name, "its last line has no end")
         stream.seek(0)
 
-    def _columns(self, drop: Drop, lines: Lines) -> list[str]:
+    def _columns(self, name: str, lines: Lines) -> list[str]:
         if not self.settings.header:
             return list(self.settings.columns)
         first = next(records_of(lines), None)
         if not isinstance(first, Record):
-            raise Unreadable(
-                "unreadable", f"{drop.name} has no header that can be read"
-            )
+            raise Unreadable("unreadable", f"{name} has no header that can be read")
         columns = [cell.strip() for cell in first.cells]
-        refuse_columns(drop.name, self.settings, columns)
+        refuse_columns(name, self.settings, columns)
         return columns
 
 
@@ -192,102 +194,18 @@ def refuse_columns(name: str, settings: DropFile, columns: list[str]) -> None:
     raise Unreadable("schema", f"{name}, {key}: {why}")
 
 
-@dataclass(slots=True)
-class _Taking:
-    """Rows of one file on their way into the index."""
-
-    file: str
-    columnwise: Columnwise
-    quarantine: Quarantine
-    rows: int = 0
-
-    def good(self, lot: Lot) -> Written:
-        """Those of the lot that are events; the others are set aside."""
-        self.rows += len(lot.numbers) + len(lot.bad)
-        checked = self.columnwise.check(lot.table)
-        rejected = checked.rejected
-        if rejected or lot.bad:
-            aside = [(bad.line, Rejected(bad.reason)) for bad in lot.bad]
-            aside += [(lot.numbers[n], why) for n, why in rejected.items()]
-            for line, why in sorted(aside, key=_line):
-                self.quarantine.add(self.file, line, why)
-        if not rejected:
-            return Written(lot.numbers, lot.texts, checked.keys)
-        kept = [n for n in range(len(checked.keys)) if n not in rejected]
-        return Written(
-            [lot.numbers[n] for n in kept],
-            [lot.texts[n] for n in kept],
-            [checked.keys[n] for n in kept],
-        )
+def _hold_to(promised: dict[str, Promise], portions: Sequence[Portion]) -> None:
+    counts: dict[str, int] = {}
+    for portion in portions:
+        for each in portion.spans:
+            counts[each.file] = counts.get(each.file, 0) + each.rows
+    for file, rows in counts.items():
+        if file in promised and promised[file].rows != rows:
+            raise _incomplete(file, "its number of rows is not the manifest's")
 
 
-def _line(aside: tuple[int, Rejected]) -> int:
-    return aside[0]
-
-
-def _settle(building: Building, quarantine: Quarantine) -> tuple[int, int]:
-    """Leaves one row per record id: (repeated, superseded) counts of those removed."""
-    connection = building.connection
-    if building.is_rising or not _has_several(connection):
-        return 0, 0
-    connection.execute("CREATE INDEX by_record ON rows (record)")
-    several = connection.execute(_SEVERAL)
-    repeated = superseded = 0
-    gone: list[tuple[int]] = []
-    reading = connection.cursor()
-    texts = Texts(connection)
-    for (record,) in several:
-        found = reading.execute(
-            "SELECT id FROM rows WHERE record = ? ORDER BY id", (record,)
-        )
-        rows = [(number, texts.hit(number)) for (number,) in found.fetchall()]
-        latest = rows[-1][1].file
-        kept = next(row for row in rows if row[1].file == latest)
-        for number, hit in rows:
-            if number == kept[0]:
-                continue
-            gone.append((number,))
-            if hit.file != latest:
-                superseded += 1
-            elif hit.text == kept[1].text:
-                repeated += 1
-            else:
-                quarantine.add(hit.file, hit.line, Rejected("duplicate_record"))
-    connection.executemany("DELETE FROM rows WHERE id = ?", gone)
-    connection.execute("DROP INDEX by_record")
-    return repeated, superseded
-
-
-def _has_several(connection: sqlite3.Connection) -> bool:
-    # Sorted once without an index, which most drops never need.
-    return connection.execute(f"{_SEVERAL} LIMIT 1").fetchone() is not None
-
-
-def _count(connection: sqlite3.Connection) -> int:
-    found = connection.execute("SELECT count(*) FROM rows").fetchone()
-    return int(found[0])
-
-
-def _refuse_if_nothing(rows: int, quarantine: Quarantine) -> None:
-    if rows or not quarantine.count:
-        return
-    quarantine.write()
-    message = (
-        f"none of {quarantine.count} rows could be read; quarantine.csv in the "
-        "source's state directory says why"
-    )
-    raise Unreadable("unreadable", message)
-
-
-def _hold_to(promise: Promise, drop: Drop, *, digest: str, rows: int) -> None:
-    if digest != promise.sha256.lower():
-        raise _incomplete(drop, "its sha256 is not the manifest's")
-    if rows != promise.rows:
-        raise _incomplete(drop, "its number of rows is not the manifest's")
-
-
-def _incomplete(drop: Drop, why: str) -> Unreadable:
-    return Unreadable("incomplete", f"{drop.name} is not whole: {why}")
+def _incomplete(name: str, why: str) -> Unreadable:
+    return Unreadable("incomplete", f"{name} is not whole: {why}")
 
 
 def _as_of(holding: Holding, promised: dict[str, Promise]) -> datetime:

@@ -60,7 +60,7 @@ class Maker:
         end = self._moment("end", sketch.end, notes) if sketch.end else None
         written = sketch.recorded
         recorded = self._moment("recorded", written, notes) if written else None
-        if end is not None and is_reversed(start, end):
+        if end is not None and end is not start and is_reversed(start, end):
             notes.caveats.append("reversed")
         if sketch.is_untranslated:
             notes.caveats.append("untranslated_code")
@@ -87,7 +87,9 @@ class Maker:
             end=end,
             recorded=recorded,
             codes=concept.codes if sketch.codes is None else sketch.codes,
-            labels=self._labels(meta.security, sketch.labels),
+            labels=self._labels(meta.security, sketch.labels)
+            if meta.security or sketch.labels
+            else self._index.scope.labels,
             detail=(*sketch.detail, *notes.told) if notes.told else sketch.detail,
             subject=subject,
             organisation=self._index.organisation(keeper, contained)
@@ -111,11 +113,12 @@ class Maker:
     def _start(self, starts: tuple[Dated, ...], notes: Notes) -> Moment | None:
         """The first time that can be read; a lesser one is named for what it is."""
         first: str | None = None
+        times = self._times
         for element, text in starts:
             if not text:
                 continue
             first = first or element
-            moment, caveat = self._times[text]
+            moment, caveat = times[text]
             if caveat:
                 notes.add(caveat, "start", text)
             if moment is not None:
@@ -133,11 +136,8 @@ class Maker:
     def _labels(
         self, security: tuple[Code, ...] | None, others: tuple[Code, ...]
     ) -> frozenset[str]:
-        of_source = self._index.scope.labels
-        if not security and not others:
-            return of_source
         given: tuple[Code, ...] = (*(security or ()), *others)
-        return of_source | {one.code for one in given if one.code}
+        return self._index.scope.labels | {one.code for one in given if one.code}
 
     def _own_id(self, own: str | None, position: int) -> str:
         """The record's id; a digest of it where it has none or it is an NHS number."""

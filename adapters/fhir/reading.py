@@ -149,8 +149,9 @@ class _Pass:
             reading.resources += 1
             try:
                 name = _name(resource)
-                is_match = entry.search is None or entry.search.mode != "include"
-                if name in _MAPPED and is_match:
+                mode = entry.search
+                is_match = mode is None or mode.mode != "include"
+                if is_match and name in _MAPPED:
                     records.append((name, resource, position))
                 else:
                     self._place(name, entry, is_match=is_match)

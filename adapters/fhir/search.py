@@ -4,10 +4,10 @@ A search is a POST, so that no identifier travels in a URL; the links that the s
 gives for further pages are followed only within its own base.
 """
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -179,8 +179,10 @@ class Server:
         try:
             _check_type(response)
             if len(response.body) > _LONG_PAGE:
-                reading = await asyncio.to_thread(
-                    read_bundle, response.body, self._scope, found.question.known
+                reading = await self._around.long_work.do(
+                    partial(
+                        read_bundle, response.body, self._scope, found.question.known
+                    )
                 )
             else:
                 reading = read_bundle(response.body, self._scope, found.question.known)

@@ -100,8 +100,9 @@ def _person(mapping: Mapping, found: Found) -> Person | None:
     rows = found.rows if found.people is None else found.people
     if not rows:
         return None
-    naming = mapping.naming
-    named = frozenset(i for row in rows for i in naming.subject(naming.values(row)))
+    named = frozenset[Identifier]().union(
+        *{each.subject for each in mapping.naming.of_each(rows)}
+    )
     return mapping.person.person(rows, named - found.shared)
 
 

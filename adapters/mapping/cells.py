@@ -13,6 +13,7 @@ from adapters.moment import Moment, localise
 Row = Sequence[str]
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SPACE: Final = re.compile(r"\s+")
 
 
@@ -52,6 +53,16 @@ def plain(text: str) -> str:
 
 def has_control(text: str) -> bool:
     return _CONTROL.search(text) is not None
+
+
+def shown_id(text: str) -> str:
+    """An id in which each control character is seen to be one.
+
+    None is removed: what then is left might be another record's id.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

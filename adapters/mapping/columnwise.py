@@ -7,7 +7,6 @@ of `Mapping.check`, row by row. So both always say the same, and this one is fas
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Final, Self
 
 from adapters import nhs_number
@@ -15,10 +14,6 @@ from adapters.mapping.cells import Column, Row, TimeCell
 from adapters.mapping.compiled import JOINED_BY, Indexed, Mapping, Rejected
 from adapters.mapping.people import NameColumn
 from adapters.mapping.words import Translated
-
-# Record id, birth date as written (where no identifier is the source's own key, to
-# tell people apart), then the identifiers.
-Key = tuple[str | None, ...]
 
 _REMEMBERED: Final = 10_000  # distinct cells of one column known to be good
 _DIGITS: Final = str.maketrans("123456789", "000000000")
@@ -45,9 +40,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A key for each row of a table, of which those rejected have no meaning."""
+    """What finds each row of a table again; of those rejected it has no meaning.
 
-    keys: list[Key]
+    `columns` are the record ids, and then the values of each mapped identifier.
+    """
+
+    columns: list[list[str | None]]
     rejected: dict[int, Rejected]
 
 
@@ -71,38 +69,38 @@ class Columnwise:
     def check(self, table: Table) -> Checked:
         """What `Mapping.check` says of each row of the table."""
         if not len(table):
-            return Checked([], {})
+            return Checked([[] for _ in (0, *self.mapping.naming.columns)], {})
         names = [_named(name, table) for name in self.mapping.naming.columns]
         records = [_texts(column, table) for column in self.mapping.record]
         doubtful = set(_holding_none(records)) | set(_nobody(names))
         for shapes in self.times:
             doubtful.update(shapes.doubtful(table))
         doubtful.update(self.kinds.doubtful(table))
-        born = self._born(table)
-        keys: list[Key] = list(zip(_joined(records), born, *names, strict=False))
-        return self._settled(table, keys, doubtful)
+        columns = [list(each) for each in (_joined(records), *names)]
+        return self._settled(table, columns, doubtful)
 
-    def _born(self, table: Table) -> Iterable[str | None]:
-        birth_date = self.mapping.person.birth_date
-        if birth_date is None or self.mapping.naming.key is not None:
-            return repeat(None)
-        return _texts(birth_date.date, table)
-
-    def _settled(self, table: Table, keys: list[Key], doubtful: set[int]) -> Checked:
+    def _settled(
+        self, table: Table, columns: list[list[str | None]], doubtful: set[int]
+    ) -> Checked:
         rejected: dict[int, Rejected] = {}
         for number in sorted(doubtful):
             exact = self.mapping.check(table.row(number))
             if isinstance(exact, Indexed):
-                born = exact.born if self.mapping.naming.key is None else None
-                keys[number] = (exact.record_id, born, *exact.names)
+                own = (exact.record_id, *exact.names)
+                for column, value in zip(columns, own, strict=True):
+                    column[number] = value
             else:
                 rejected[number] = exact
-        return Checked(keys, rejected)
+        return Checked(columns, rejected)
 
 
 def _texts(column: Column, table: Table) -> Sequence[str | None]:
     """What `Column.text` says of each cell of the column."""
-    cells = [cell.strip() for cell in table.column(column.index)]
+    cells = table.column(column.index)
+    together = "".join(cells)
+    # Of ASCII, what is printable and is no space is nothing that is stripped.
+    if " " in together or not (together.isascii() and together.isprintable()):
+        cells = [cell.strip() for cell in cells]
     together = "\n".join(cells)
     # Only what is no longer than a word for absent can be one; `longest` allows for
     # the threefold length that folding may give what is not ASCII.

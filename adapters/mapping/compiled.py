@@ -17,6 +17,7 @@ from adapters.mapping.cells import (
     TimeCell,
     has_control,
     plain,
+    shown_id,
 )
 from adapters.mapping.people import Naming, PersonColumns
 from adapters.mapping.specification import MappingSpec
@@ -40,7 +41,7 @@ class Indexed:
 
     record_id: str
     names: tuple[str | None, ...]  # a value per mapped identifier
-    born: str | None
+    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +139,10 @@ class Mapping:
             return Rejected("no_identifier", self.naming.columns[0].column.name)
         if (column := self.times.stranger(row)) is not None:
             return Rejected("not_a_time", column)
-        if self.kind.word(row) is None:
+        kind = self.kind.word(row)
+        if kind is None:
             return Rejected("unknown_kind", self.kind.name)
-        return Indexed(record_id=record_id, names=names, born=self.person.born(row))
+        return Indexed(record_id=record_id, names=names, kind=kind)
 
     def read(self, row: Row) -> Read | Rejected:
         """The row as an event, or why it is none: the same reasons as `check`."""
@@ -149,7 +151,7 @@ class Mapping:
             return checked
         times = self.times.read(row)
         labels, untranslated = self.labels.read(row)
-        kind = self.kind.word(row) or "other"
+        kind = checked.kind
         title = self.title.read(row) or kind.replace("_", " ").capitalize()
         detail = (*self._as_written(row, times), *self.details.read(row))
         caveats = _about(times)
@@ -159,11 +161,17 @@ class Mapping:
             or self.kind.is_untranslated(row)
         ):
             caveats.append("untranslated_code")
-        if has_control(title) or any(has_control(d.value or "") for d in detail):
+        record_id = shown_id(checked.record_id)
+        if (
+            record_id != checked.record_id
+            or has_control(title)
+            or any(has_control(d.value or "") for d in detail)
+        ):
             caveats.append("control_characters")
+        invalid = self.naming.invalid(row, checked.names)
         event = Event(
             kind=kind,
-            record_id=checked.record_id,
+            record_id=record_id,
             title=plain(title),
             status=self._status(row, times),
             kind_code=self._code_of_kind(row),
@@ -178,7 +186,7 @@ class Mapping:
             version=self.version.text(row) if self.version else None,
             caveats=tuple(sorted(set(caveats))),
         )
-        return Read(event=event, notes=("invalid_number",) * self.naming.invalid(row))
+        return Read(event=event, notes=("invalid_number",) * invalid)
 
     def _record_id(self, row: Row) -> str | Rejected:
         parts = []

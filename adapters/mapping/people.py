@@ -1,7 +1,7 @@
 """Whom a row is about: identifiers, demographics and flags."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -27,6 +27,14 @@ class NameColumn:
         if text is None or self.system != nhs_number.SYSTEM:
             return text
         return nhs_number.normalise(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom a row names: a value of each identifier column, and the identifiers."""
+
+    values: tuple[str | None, ...]
+    subject: frozenset[Identifier]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +71,23 @@ class Naming:
             if value is not None
         )
 
-    def invalid(self, row: Row) -> int:
-        """How many cells hold an NHS number that fails its check."""
+    def of_each(self, rows: Iterable[Row]) -> Iterator[Named]:
+        """Whom each row names, in their order; the same cells are read once."""
+        known: dict[tuple[str, ...], Named] = {}
+        for row in rows:
+            cells = tuple([row[name.column.index] for name in self.columns])
+            if (named := known.get(cells)) is None:
+                values = self.values(row)
+                named = known[cells] = Named(values, self.subject(values))
+            yield named
+
+    def invalid(self, row: Row, values: Sequence[str | None]) -> int:
+        """How many cells hold an NHS number that fails its check, as `values` show."""
         return sum(
-            name.system == nhs_number.SYSTEM
+            value is None
+            and name.system == nhs_number.SYSTEM
             and name.column.text(row) is not None
-            and name.value(row) is None
-            for name in self.columns
+            for name, value in zip(self.columns, values, strict=True)
         )
 
 

@@ -1,7 +1,8 @@
 """Answers from a mapped table, view or query, read-only."""
 
+import asyncio
+
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.contract import Answer, Profile, Query
 from adapters.errors import AdapterError
@@ -11,6 +12,7 @@ from adapters.sql.faults import DRIVER_ERRORS, explained
 from adapters.sql.reading import Bounds, QueryReader, Reader, TableReader, mapping_of
 from adapters.sql.relation import Relation
 from adapters.sql.settings import SqlFile
+from adapters.sql.statement import Connection as Session
 from adapters.surroundings import Surroundings
 from adapters.vocabulary import categories_of
 
@@ -31,6 +33,7 @@ class Sql:
         self._surroundings = surroundings
         self._mapping = mapping_of(settings.mapping)
         self._reader: Reader | None = None
+        self._looking = asyncio.Lock()  # many first questions look once
         spec = settings.mapping
         self.profile = Profile(
             adapter="sql/1",
@@ -67,7 +70,8 @@ class Sql:
         except DRIVER_ERRORS as error:
             raise explained(error) from None
 
-    def _look(self, connection: Connection) -> Reader:
+    async def _made(self) -> Reader:
+        """The reader, once the table or view has been looked at."""
         settings, limits = self._settings, self._surroundings.limits
         bounds = Bounds(
             records=limits.records,
@@ -75,22 +79,24 @@ class Sql:
             sector=self._surroundings.sector,
         )
         if settings.query is not None:
-            return QueryReader(
-                spec=settings.mapping,
-                statement=settings.query,
-                system=settings.asked_by or "",
-                mapping=self._mapping,
-                bounds=bounds,
+            return QueryReader.of(
+                settings, self._mapping, bounds, direct=self._database.is_direct
             )
-        name = settings.relation or ""
-        relation = Relation.found(connection, settings.mapping, name=name)
+
+        def look(connection: Connection) -> Relation:
+            name = settings.relation or ""
+            return Relation.found(connection, settings.mapping, name=name)
+
+        relation = await self._database.look(look)
         return TableReader(relation=relation, mapping=self._mapping, bounds=bounds)
 
     async def _ask(self, query: Query) -> Answer:
-        async def find(connection: AsyncConnection) -> tuple[Found, int]:
-            if self._reader is None:
-                self._reader = await connection.run_sync(self._look)
-            return await self._reader.find(connection, query)
+        if (reader := self._reader) is None:
+            async with self._looking:
+                reader = self._reader = self._reader or await self._made()
+
+        async def find(session: Session) -> tuple[Found, int]:
+            return await reader.find(session, query)
 
         found, strange = await self._database.read(find)
         source = Source(

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import NullPool, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from adapters.sql.direct import Direct
 from adapters.sql.faults import too_slow
 from adapters.sql.settings import DRIVERS, SqlFile
 from adapters.sql.sqlite_file import Hold, sqlite_engine
+from adapters.sql.statement import Connection, Through
 from adapters.surroundings import Limits
 
 Result = TypeVar("Result")
@@ -27,7 +30,7 @@ class Database:
 
     engine: AsyncEngine
     statement_s: float
-    is_sqlite: bool
+    direct: Direct | None  # of PostgreSQL; the engine then only looks at its schema
     left: set[asyncio.Task[None]] = field(default_factory=set)  # still to end
 
     @classmethod
@@ -40,25 +43,55 @@ class Database:
         statement_s = min(settings.statement_s, limits.source_s)
         if drivername == DRIVERS["sqlite"]:
             engine = sqlite_engine(folder / (url.database or ""), statement_s)
-        else:
-            full = url.set(drivername=drivername, password=password)
-            engine = _postgresql(full, statement_s, limits.connect_s)
-        return cls(
-            engine=engine,
-            statement_s=statement_s,
-            is_sqlite=drivername == DRIVERS["sqlite"],
+            return cls(engine=engine, statement_s=statement_s, direct=None)
+        session = _session(statement_s, limits.connect_s)
+        full = url.set(drivername=drivername, password=password)
+        engine = create_async_engine(
+            full,
+            hide_parameters=True,
+            # Every statement stands alone: none is in need of BEGIN and ROLLBACK.
+            isolation_level="AUTOCOMMIT",
+            poolclass=NullPool,
+            connect_args=session,
         )
+        own = full.translate_connect_args(username="user")
+        direct = Direct(
+            options={**own, **full.query, **session}, wait_s=2 * limits.connect_s
+        )
+        return cls(engine=engine, statement_s=statement_s, direct=direct)
 
-    async def read(
-        self, work: Callable[[AsyncConnection], Awaitable[Result]]
-    ) -> Result:
+    @property
+    def is_direct(self) -> bool:
+        """Whether statements go to the server without SQLAlchemy."""
+        return self.direct is not None
+
+    async def look(self, work: Callable[[SyncConnection], Result]) -> Result:
+        """What `work` sees of the schema; bounded and let go of as in `read`."""
+
+        async def looking(connection: AsyncConnection) -> Result:
+            return await connection.run_sync(work)
+
+        return await self._through(looking)
+
+    async def read(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """What `work` reads. A caller who leaves is let go at once.
 
         What was left is stopped and ends by itself. Unavailable `busy` if a SQLite
         file takes longer than `statement_s`; PostgreSQL bounds its own statements.
         """
+        if self.direct is not None:
+            return await self.direct.read(work)
+
+        async def asking(connection: AsyncConnection) -> Result:
+            return await work(Through(connection))
+
+        return await self._through(asking)
+
+    async def _through(
+        self, work: Callable[[AsyncConnection], Awaitable[Result]]
+    ) -> Result:
         hold = None
-        if self.is_sqlite:
+        if self.direct is None:
             hold = Hold(until=time.monotonic() + self.statement_s)
         reading = asyncio.create_task(self._held(work, hold))
         reading.add_done_callback(_noted)
@@ -91,6 +124,8 @@ class Database:
 
     async def aclose(self) -> None:
         """Closes the connections, after what was left has ended. Twice is safe."""
+        if self.direct is not None:
+            await self.direct.aclose()
         if self.left:
             await asyncio.wait(self.left, timeout=_ENDING_S)
         await self.engine.dispose()
@@ -112,24 +147,15 @@ def _noted(reading: asyncio.Task[Any]) -> None:
         reading.exception()
 
 
-def _postgresql(url: URL, statement_s: float, connect_s: float) -> AsyncEngine:
-    return create_async_engine(
-        url,
-        hide_parameters=True,
-        # Every statement stands alone: none is in need of BEGIN and ROLLBACK.
-        isolation_level="AUTOCOMMIT",
-        pool_size=4,
-        max_overflow=4,
-        pool_timeout=connect_s,
-        pool_recycle=1800,
-        connect_args={
-            "timeout": connect_s,
-            "command_timeout": statement_s + 1,
-            "server_settings": {
-                "default_transaction_read_only": "on",
-                "statement_timeout": str(int(statement_s * 1000)),
-                "idle_in_transaction_session_timeout": "10000",
-                "application_name": "throughline",
-            },
+def _session(statement_s: float, connect_s: float) -> dict[str, Any]:
+    """How each session of PostgreSQL is opened."""
+    return {
+        "timeout": connect_s,
+        "command_timeout": statement_s + 1,
+        "server_settings": {
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(int(statement_s * 1000)),
+            "idle_in_transaction_session_timeout": "10000",
+            "application_name": "throughline",
         },
-    )
+    }

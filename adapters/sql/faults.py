@@ -3,17 +3,20 @@
 import sqlite3
 from typing import Final
 
-from asyncpg.exceptions import PostgresError
+from asyncpg.exceptions import InterfaceError as SessionError
+from asyncpg.exceptions import InternalClientError, PostgresError
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from adapters.errors import AdapterError, Refused, Unavailable, Unreadable
 
-# What may come out of SQLAlchemy, a driver, or a socket. asyncpg raises its own
-# errors unwrapped while it connects, sqlite3 those of text that is not UTF-8.
+# What may come out of SQLAlchemy, a driver, or a socket; asyncpg's own errors from
+# where it is asked without SQLAlchemy, sqlite3's of text that is not UTF-8.
 DRIVER_ERRORS: Final = (
     SQLAlchemyError,
     PostgresError,
+    SessionError,
+    InternalClientError,
     sqlite3.Error,
     OSError,
     UnicodeDecodeError,
@@ -61,20 +64,28 @@ _DEFECTS: Final = {
     "unreadable": ("unreadable", "the database gave no rows to read"),
 }
 
+# What errors mean by their class alone; the first that fits counts.
+_KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (PoolTimeoutError, "locked"),
+    (OSError, "connect"),
+    (UnicodeDecodeError, "broken"),
+    (SessionError, "cut"),
+    (InternalClientError, "cut"),
+    (SQLAlchemyError, "unreadable"),
+)
+
 
 def explained(error: Exception) -> AdapterError:
     """The project's own error for whatever a driver raised, without its words."""
-    if isinstance(error, PoolTimeoutError):
-        return _told("locked")
-    if isinstance(error, OSError | TimeoutError):
-        return _told("connect")
-    if isinstance(error, UnicodeDecodeError):
-        return _told("broken")
     if isinstance(error, DBAPIError):
         return _told(_of_driver(error))
-    if isinstance(error, SQLAlchemyError):
-        return _told("unreadable")
-    return _told(_by_state(error) or "connect")
+    known = (what for kind, what in _KINDS if isinstance(error, kind))
+    return _told(next(known, None) or _by_state(error) or "connect")
+
+
+def full() -> AdapterError:
+    """Unavailable `busy`: every session we may hold is in use."""
+    return _told("locked")
 
 
 def too_slow() -> AdapterError:

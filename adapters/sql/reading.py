@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from sqlalchemy import Executable, String, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Integer, String, bindparam, text
 
 from adapters import nhs_number
 from adapters.contract import Identifier, Query
 from adapters.mapping import Found, Mapping, MappingSpec, Row, named
-from adapters.sql.relation import Relation, refuse_columns
+from adapters.sql.relation import Asked, Relation, refuse_columns
+from adapters.sql.settings import SqlFile
+from adapters.sql.statement import Connection, Statement
 from adapters.sql.values import cell
 from adapters.vocabulary import category_of
 
@@ -27,9 +28,7 @@ class Bounds:
 class Reader(Protocol):
     """Finds the rows of whom a query asks for, and counts what it had to leave."""
 
-    async def find(
-        self, connection: AsyncConnection, query: Query
-    ) -> tuple[Found, int]: ...
+    async def find(self, session: Connection, query: Query) -> tuple[Found, int]: ...
 
 
 def mapping_of(spec: MappingSpec) -> Mapping:
@@ -49,32 +48,26 @@ class TableReader:
     mapping: Mapping
     bounds: Bounds
 
-    async def find(
-        self, connection: AsyncConnection, query: Query
-    ) -> tuple[Found, int]:
+    async def find(self, session: Connection, query: Query) -> tuple[Found, int]:
         asked = query.person.every
-        kinds = _codes_of(self.relation.spec, query, self.bounds.sector)
-        records = (
-            ([], False)
-            if kinds == ()
-            else await self._rows(
-                connection,
-                self.relation.records(
-                    asked, kinds=kinds, limit=self.bounds.records + 1
-                ),
-            )
-        )
-        rows, is_cut = records
+        relation, most = self.relation, self.bounds.records + 1
+        words = relation.words(asked)
+        kinds = _codes_of(relation.spec, query, self.bounds.sector)
+        rows: list[Row] = []
+        is_cut = False
+        if kinds != ():
+            statement = relation.records(words, kinds=kinds, limit=most)
+            rows, is_cut = await self._rows(session, statement)
         people, strange = rows, 0
         if kinds is not None:
-            limit = self.bounds.records + 1
-            statement = self.relation.people(asked, limit=limit)
-            people, _ = await self._rows(connection, statement)
-            strange = await self._count(connection, self.relation.strange(asked))
-        is_whole = not is_cut
-        shared = await self._shared(connection, people, asked if is_whole else ())
+            statement = relation.people(words, limit=most)
+            people, _ = await self._rows(session, statement)
+            strange = await self._count(session, relation.strange(words))
+        shared = await self._shared(session, people, frozenset() if is_cut else asked)
         found = linked(self.mapping, rows, asked - shared)
-        known = linked(self.mapping, people, asked - shared)
+        known = found
+        if people is not rows:
+            known = linked(self.mapping, people, asked - shared)
         return (
             Found(
                 rows=found,
@@ -87,25 +80,20 @@ class TableReader:
         )
 
     async def _rows(
-        self, connection: AsyncConnection, statement: Executable | None
+        self, session: Connection, asked: Asked | None
     ) -> tuple[list[Row], bool]:
-        if statement is None:
+        if asked is None:
             return [], False
-        result = await connection.execute(statement)
-        return bounded(result.all(), self.bounds)
+        return bounded(await session.rows(asked.statement, asked.values), self.bounds)
 
-    async def _count(
-        self, connection: AsyncConnection, statement: Executable | None
-    ) -> int:
-        if statement is None:
+    async def _count(self, session: Connection, asked: Asked | None) -> int:
+        if asked is None:
             return 0
-        return int((await connection.execute(statement)).scalar_one())
+        ((count,),) = await session.rows(asked.statement, asked.values)
+        return int(count)
 
     async def _shared(
-        self,
-        connection: AsyncConnection,
-        rows: Sequence[Row],
-        whole: Iterable[Identifier],
+        self, session: Connection, rows: Sequence[Row], whole: frozenset[Identifier]
     ) -> frozenset[Identifier]:
         """Identifiers on these rows that reach several people there.
 
@@ -116,11 +104,11 @@ class TableReader:
         unsure = [
             (each, next(iter(keys)))
             for each, keys in beside.items()
-            if len(keys) == 1 and each not in set(whole)
+            if len(keys) == 1 and each not in whole
         ]
-        statement = self.relation.apart(unsure) if unsure else None
-        if statement is not None:
-            found = await connection.execute(statement)
+        asked = self.relation.apart(unsure) if unsure else None
+        if asked is not None:
+            found = await session.rows(asked.statement, asked.values)
             shared |= {unsure[position][0] for (position,) in found}
         return frozenset(shared)
 
@@ -130,27 +118,39 @@ class QueryReader:
     """Reads by a query the engineer wrote, once for each value asked for."""
 
     spec: MappingSpec
-    statement: str
+    statement: Statement
     system: str
     mapping: Mapping
     bounds: Bounds
 
-    async def find(
-        self, connection: AsyncConnection, query: Query
-    ) -> tuple[Found, int]:
+    @classmethod
+    def of(
+        cls, settings: SqlFile, mapping: Mapping, bounds: Bounds, *, direct: bool
+    ) -> Self:
+        """The reader of a source file that holds a query."""
+        asking = f"SELECT * FROM ({settings.query}) AS asked LIMIT :most"  # noqa: S608 - from the source file, never from a question
+        value = bindparam("value", type_=String())
+        most = bindparam("most", type_=Integer())
+        return cls(
+            spec=settings.mapping,
+            statement=Statement.of(text(asking).bindparams(value, most), direct=direct),
+            system=settings.asked_by or "",
+            mapping=mapping,
+            bounds=bounds,
+        )
+
+    async def find(self, session: Connection, query: Query) -> tuple[Found, int]:
         columns = columns_of(self.spec)
         rows: list[Row] = []
         is_cut = False
         asked = {i for i in query.person.every if _current(i.system) == self.system}
         for identifier in sorted(asked, key=_value):
-            result = await connection.execute(
-                self._asking(), {"value": identifier.value, "most": self._most}
-            )
-            there = list(result.keys())
+            values = {"value": identifier.value, "most": self.bounds.records + 1}
+            there, found = await session.named(self.statement, values)
             refuse_columns(self.spec, there)
             places = [there.index(name) for name in columns]
             some, cut = bounded(
-                [[row[place] for place in places] for row in result], self.bounds
+                [[row[place] for place in places] for row in found], self.bounds
             )
             is_cut |= cut
             rows += some
@@ -167,14 +167,6 @@ class QueryReader:
             ),
             0,
         )
-
-    @property
-    def _most(self) -> int:
-        return self.bounds.records + 1
-
-    def _asking(self) -> Executable:
-        asking = f"SELECT * FROM ({self.statement}) AS asked LIMIT :most"  # noqa: S608 - from the source file, never from a question
-        return text(asking).bindparams(bindparam("value", type_=String()))
 
 
 def _current(system: str) -> str:
@@ -209,15 +201,15 @@ def bounded(found: Iterable[Sequence[Any]], bounds: Bounds) -> tuple[list[Row], 
 
 
 def keys_beside(
-    mapping: Mapping, rows: Iterable[Row]
+    mapping: Mapping, rows: Sequence[Row]
 ) -> dict[Identifier, frozenset[str]]:
     """For each identifier but the key: the keys (or birth dates) it stands beside."""
     naming = mapping.naming
     beside: dict[Identifier, set[str]] = {}
-    for row in rows:
-        values = naming.values(row)
-        key = mapping.person.born(row) if naming.key is None else values[naming.key]
-        for place, value in zip(naming.columns, values, strict=True):
+    whose = naming.key
+    for row, told in zip(rows, naming.of_each(rows), strict=True):
+        key = mapping.person.born(row) if whose is None else told.values[whose]
+        for place, value in zip(naming.columns, told.values, strict=True):
             if value is not None and not place.key:
                 keys = beside.setdefault(Identifier(place.system, value), set())
                 keys |= {key} if key else set()
@@ -225,9 +217,9 @@ def keys_beside(
 
 
 def linked(
-    mapping: Mapping, rows: Iterable[Row], wanted: frozenset[Identifier]
+    mapping: Mapping, rows: Sequence[Row], wanted: frozenset[Identifier]
 ) -> list[Row]:
     """Rows that one of these identifiers reaches."""
-    naming = mapping.naming
     current = {Identifier(_current(i.system), i.value) for i in wanted}
-    return [row for row in rows if naming.subject(naming.values(row)) & current]
+    each = zip(rows, mapping.naming.of_each(rows), strict=True)
+    return [row for row, told in each if told.subject & current]

@@ -4,24 +4,25 @@ Every name comes from the checked schema and is quoted; every value is bound.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
     Select,
     String,
     TableClause,
+    bindparam,
     cast,
     column,
     exists,
-    false,
     func,
     inspect,
-    literal,
     literal_column,
     or_,
     select,
@@ -37,13 +38,28 @@ from adapters import nhs_number
 from adapters.contract import Identifier
 from adapters.errors import Unreadable
 from adapters.mapping import MappingSpec, missing, named, not_there
-from adapters.sql.values import holds, written
+from adapters.sql.statement import Statement
+from adapters.sql.values import holds, lacks, parameters, written
 
 _NUMBER: Final = "_rowid_"  # of a row of SQLite, unless a column is called so
 _LISTED: Final = text(
     "SELECT 1 FROM pragma_table_list WHERE type = 'table' AND NOT wr"
     " AND name = :name COLLATE NOCASE AND schema = :schema COLLATE NOCASE"
 )
+
+
+Words = Mapping[str, list[Any]]  # parameters and what they bring; never all of none
+Shape = tuple[str, ...]
+
+_SHAPES: Final = 256  # statements that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A statement and the values it is asked with."""
+
+    statement: Statement
+    values: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +70,7 @@ class Relation:
     place: TableClause
     loose: bool  # a column may hold text and numbers alike
     numbered: bool = False  # a table of SQLite, whose rows have numbers
+    made: dict[Shape, Statement] = field(default_factory=dict)
 
     @classmethod
     def found(cls, connection: Connection, spec: MappingSpec, *, name: str) -> Self:
@@ -74,60 +91,115 @@ class Relation:
         return {name: self.place.c[name] for name in names}
 
     def records(
-        self, asked: Iterable[Identifier], *, kinds: Sequence[str] | None, limit: int
-    ) -> Select[Any] | None:
+        self, asked: Words, *, kinds: Sequence[str] | None, limit: int
+    ) -> Asked | None:
         """Rows of whoever is asked for; of these kind codes, if not of all."""
-        who = self._who(asked)
-        if who is None:
+        if not asked:
             return None
-        statement = select(*self.columns.values()).where(self._rows(who)).limit(limit)
-        return statement if kinds is None else statement.where(self._of(kinds))
 
-    def people(self, asked: Iterable[Identifier], *, limit: int) -> Select[Any] | None:
+        def made() -> Select[Any]:
+            statement = select(*self.columns.values()).where(self._rows(asked))
+            statement = statement.limit(_most())
+            return statement if kinds is None else statement.where(self._of_kinds())
+
+        values = {**asked, "most": limit}
+        if kinds is not None:
+            values["kinds"] = self._kinds(kinds)
+        shape = ("records of kinds" if kinds else "records", *asked)
+        return Asked(self._statement(shape, made), values)
+
+    def people(self, asked: Words, *, limit: int) -> Asked | None:
         """Who is reached: no column of what happened to them, nothing twice."""
-        who = self._who(asked)
-        if who is None:
+        if not asked:
             return None
-        telling = _about_people(self.spec)
-        shown = (
-            found if name in telling else literal("").label(name)
-            for name, found in self.columns.items()
-        )
-        return select(*shown).where(self._rows(who)).distinct().limit(limit)
 
-    def strange(self, asked: Iterable[Identifier]) -> Select[Any] | None:
+        def made() -> Select[Any]:
+            telling = _about_people(self.spec)
+            shown = (
+                found if name in telling else literal_column("''").label(name)
+                for name, found in self.columns.items()
+            )
+            people = select(*shown).where(self._rows(asked)).distinct()
+            return people.limit(_most())
+
+        values = {**asked, "most": limit}
+        return Asked(self._statement(("people", *asked), made), values)
+
+    def strange(self, asked: Words) -> Asked | None:
         """How many rows are of a kind that the mapping does not translate."""
-        who, kind = self._who(asked), self.spec.kind
-        if who is None or kind.column is None or kind.otherwise is not None:
+        kind = self.spec.kind
+        if not asked or kind.column is None or kind.otherwise is not None:
             return None
         own = self.place.c[kind.column]
-        unknown = or_(own.is_(None), ~self._of(tuple(kind.codes)))
-        return select(func.count()).select_from(self.place).where(who, unknown)
 
-    def apart(
-        self, held: Sequence[tuple[Identifier, str]]
-    ) -> CompoundSelect[Any] | None:
+        def made() -> Select[Any]:
+            unknown = or_(own.is_(None), ~self._of_kinds())
+            counted = select(func.count()).select_from(self.place)
+            return counted.where(self._who(asked), unknown)
+
+        values = {**asked, "kinds": self._kinds(tuple(kind.codes))}
+        return Asked(self._statement(("strange", *asked), made), values)
+
+    def apart(self, held: Sequence[tuple[Identifier, str]]) -> Asked | None:
         """Positions of the identifiers that also stand beside another person's key.
 
         `held` are identifiers with the key (or birth date) they were found beside.
         It stops at the first such row, so a placeholder on a million costs one.
         """
         own = self._telling_apart()
-        if own is None:
+        each = [
+            (position, self.words([identifier], prefix=f"p{position}"), key)
+            for position, (identifier, key) in enumerate(held)
+        ]
+        each = [one for one in each if one[1]]
+        if own is None or not each:
             return None
-        absent = sorted({"", *(word.strip().casefold() for word in self._absent())})
-        found = [
-            select(literal(position)).where(
-                exists(
-                    select(literal(1))
-                    .select_from(self.place)
-                    .where(who, own != key, func.lower(own).not_in(absent))
+
+        def made() -> CompoundSelect[Any]:
+            told = func.lower(own)
+            return union_all(
+                *(
+                    select(literal_column(str(position))).where(
+                        exists(
+                            select(literal_column("1"))
+                            .select_from(self.place)
+                            .where(
+                                self._who(words),
+                                own != bindparam(f"k{position}", type_=String()),
+                                lacks(told, "absent", loose=self.loose),
+                            )
+                        )
+                    )
+                    for position, words, _ in each
                 )
             )
-            for position, (identifier, key) in enumerate(held)
-            if (who := self._who([identifier])) is not None
-        ]
-        return union_all(*found) if found else None
+
+        values: dict[str, Any] = {"absent": self._absent()}
+        for position, words, key in each:
+            values |= {**words, f"k{position}": key}
+        shape = ("apart", *(name for _, words, _ in each for name in words))
+        return Asked(self._statement(shape, made), values)
+
+    def words(self, asked: Iterable[Identifier], *, prefix: str = "") -> Words:
+        """How the columns may write whoever is asked for, by parameter.
+
+        Empty if nobody can be found by these: no column holds such an identifier.
+        """
+        of_system: dict[str, set[str]] = {}
+        for each in asked:
+            is_number = each.system in nhs_number.SYSTEMS
+            system = nhs_number.SYSTEM if is_number else each.system
+            of_system.setdefault(system, set()).update(written(system, each.value))
+        found = {
+            f"{prefix}w{place}": parameters(
+                self.place.c[own.column],
+                sorted(of_system[own.system]),
+                loose=self.loose,
+            )
+            for place, own in enumerate(self.spec.identifiers)
+            if own.system in of_system
+        }
+        return {name: values for name, values in found.items() if values}
 
     def _telling_apart(self) -> ColumnElement[Any] | None:
         spec = self.spec
@@ -136,45 +208,63 @@ class Relation:
             name = spec.person.birth_date.columns[0]
         return None if name is None else func.trim(cast(self.place.c[name], String))
 
-    def _absent(self) -> tuple[str, ...]:
+    def _absent(self) -> list[str]:
         spec, born = self.spec, self.spec.person.birth_date
         own = next((each.absent for each in spec.identifiers if each.key), None)
         if own is None:
             own = born.absent if born else ()
-        return (*spec.absent, *own)
+        return sorted({"", *(word.strip().casefold() for word in (*spec.absent, *own))})
 
-    def _who(self, asked: Iterable[Identifier]) -> ColumnElement[bool] | None:
-        words: dict[str, set[str]] = {}
-        for each in asked:
-            is_number = each.system in nhs_number.SYSTEMS
-            system = nhs_number.SYSTEM if is_number else each.system
-            words.setdefault(system, set()).update(written(system, each.value))
-        fits = (
-            holds(
-                self.place.c[own.column],
-                sorted(words.get(own.system, ())),
-                loose=self.loose,
+    def _who(self, asked: Words) -> ColumnElement[bool]:
+        return or_(
+            *(
+                holds(
+                    self.place.c[self.spec.identifiers[_place(name)].column],
+                    name,
+                    loose=self.loose,
+                )
+                for name in asked
             )
-            for own in self.spec.identifiers
         )
-        known = [fit for fit in fits if fit is not None]
-        return or_(*known) if known else None
 
-    def _rows(self, who: ColumnElement[bool]) -> ColumnElement[bool]:
+    def _rows(self, asked: Words) -> ColumnElement[bool]:
         """Rows of whoever this finds, read from the table itself.
 
         SQLite takes what an index holds from the index: were that damaged, a row
         would come under the name of another person than its own.
         """
+        who = self._who(asked)
         if not self.numbered:
             return who
         number: ColumnElement[int] = literal_column(_NUMBER)
         return number.in_(select(number).select_from(self.place).where(who))
 
-    def _of(self, kinds: Sequence[str]) -> ColumnElement[bool]:
-        own = self.place.c[self.spec.kind.column or ""]
-        found = holds(own, kinds, loose=self.loose)
-        return false() if found is None else found
+    def _of_kinds(self) -> ColumnElement[bool]:
+        return holds(self._kind, "kinds", loose=self.loose)
+
+    def _kinds(self, kinds: Sequence[str]) -> list[Any]:
+        return parameters(self._kind, kinds, loose=self.loose)
+
+    @property
+    def _kind(self) -> ColumnElement[Any]:
+        return self.place.c[self.spec.kind.column or ""]
+
+    def _statement(self, shape: Shape, made: Callable[[], Any]) -> Statement:
+        """The statement of this shape, made at its first question."""
+        if shape not in self.made:
+            if len(self.made) >= _SHAPES:
+                self.made.clear()
+            self.made[shape] = Statement.of(made(), direct=not self.loose)
+        return self.made[shape]
+
+
+def _most() -> BindParameter[int]:
+    return bindparam("most", type_=Integer())
+
+
+def _place(name: str) -> int:
+    """Which of the mapping's identifiers a parameter of `words` is about."""
+    return int(name.rpartition("w")[2])
 
 
 def _has_numbers(connection: Connection, name: str, place: TableClause) -> bool:

@@ -1,12 +1,12 @@
 """Values between a database and a mapping: cells as text, identifiers as parameters."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, String, cast, types
+from sqlalchemy import ARRAY, ColumnElement, String, all_, any_, bindparam, cast, types
 
 from adapters import nhs_number
 
@@ -65,39 +65,54 @@ def written(system: str, value: str) -> tuple[str, ...]:
     return digits, " ".join(groups), "-".join(groups)
 
 
-def holds(
-    column: ColumnElement[Any], words: Sequence[str], *, loose: bool
-) -> ColumnElement[bool] | None:
-    """The column holds one of these words, as parameters of its own type.
+def holds(column: ColumnElement[Any], name: str, *, loose: bool) -> ColumnElement[bool]:
+    """The column holds one of what the parameter of this name brings, as a list.
 
-    `loose` where a column may hold text and numbers alike, as SQLite's may. None if
-    no word can stand in a column of that type.
+    `loose` where a column may hold text and numbers alike, as SQLite's may.
     """
-    kind = column.type
     if loose:
-        numbers = [n for w in words if (n := _number(w)) is not None and str(n) == w]
-        return column.in_([*words, *numbers]) if words else None
+        return column.in_(bindparam(name, expanding=True))
+    own, kind = _compared(column)
+    is_it: ColumnElement[bool] = own == any_(bindparam(name, type_=ARRAY(kind)))
+    return is_it
+
+
+def lacks(column: ColumnElement[Any], name: str, *, loose: bool) -> ColumnElement[bool]:
+    """The column of text holds none of what the parameter of this name brings."""
+    if loose:
+        return column.not_in(bindparam(name, expanding=True))
+    others: ColumnElement[bool] = column != all_(bindparam(name, type_=ARRAY(String())))
+    return others
+
+
+def parameters(
+    column: ColumnElement[Any], words: Iterable[str], *, loose: bool
+) -> list[Any]:
+    """Those of the words that can stand in the column, as `holds` compares them."""
+    if loose:
+        own = list(words)
+        numbers = [n for w in own if (n := _number(w)) is not None and str(n) == w]
+        return [*own, *numbers]
+    if isinstance(column.type, types.Integer):
+        return [n for word in words if (n := _number(word)) is not None]
+    if isinstance(column.type, types.Uuid):
+        return [i for word in words if (i := _uuid(word)) is not None]
+    return list(words)
+
+
+def _compared(
+    column: ColumnElement[Any],
+) -> tuple[ColumnElement[Any], types.TypeEngine[Any]]:
+    """What is compared of a column, and as what: text, if it is no number or UUID."""
+    kind = column.type
     if isinstance(kind, types.Integer):
-        numbers = [n for word in words if (n := _number(word)) is not None]
-        return _among(column, numbers)
+        return column, types.BigInteger()
     if isinstance(kind, types.Uuid):
-        ids = [i for word in words if (i := _uuid(word)) is not None]
-        return _among(column, ids)
-    if isinstance(kind, types.String):
-        return _among(column, words)
-    return _among(cast(column, String), words)
-
-
-def _among(
-    column: ColumnElement[Any], values: Sequence[Any]
-) -> ColumnElement[bool] | None:
-    if not values:
-        return None
-    if len(values) == 1:
-        # Unlike an IN it is not written anew for each question.
-        is_it: ColumnElement[bool] = column == values[0]
-        return is_it
-    return column.in_(list(values))
+        return column, types.Uuid()
+    # Without a length, at which PostgreSQL would cut a longer word and then find it.
+    if isinstance(kind, types.String) and not isinstance(kind, types.Enum):
+        return column, String()
+    return cast(column, String), String()
 
 
 def _number(word: str) -> int | None:

@@ -38,7 +38,9 @@ pytestmark = [pytest.mark.corpus, pytest.mark.fault]
 TIMES = 1_000
 DEADLINE_S = Limits().source_s
 _CONTROLS = dict.fromkeys(range(32))
-_STRAY = {one: None for one in (*range(32), 127, 0x85, 0x2028, 0x2029) if one != 10}
+# A control character of an id is shown as U+FFFD, and one that is not text likewise.
+_SHOWN = (*range(32), *range(127, 160), 0x2028, 0x2029, 0xFFFD)
+_STRAY = {one: None for one in _SHOWN if one != 10}
 
 
 def about(named: Identifier) -> Query:

@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from adapters.contract import Answer, Event, Identifiers, Query
@@ -305,8 +307,23 @@ async def test_an_id_that_comes_twice_with_another_content_is_set_aside(
     adapter = opening((*events(2), *events(1, OTHER), *events(1)))
     answer = await adapter.ask(QUERY)
     assert told(answer) == {"r0", "r1"}
-    assert codes(answer) == {"rows_rejected": 1}
+    # One row of another person's is set aside, and one says again what was said.
+    assert codes(answer) == {"rows_rejected": 1, "duplicate_record": 1}
     assert quarantined(tmp_path) == ["events.csv,4,,duplicate_record"]
+
+
+async def test_a_row_said_twice_is_counted_for_whom_it_is_about(tmp_path, opening):
+    adapter = opening((*events(3), *events(2), *events(1, OTHER, first=9)))
+    assert codes(await adapter.ask(QUERY)) == {"duplicate_record": 2}
+    assert codes(await adapter.ask(replace(QUERY, person=OTHER))) == {}
+
+
+async def test_control_characters_of_a_record_id_are_not_shown(tmp_path, opening):
+    (event,) = events(1)
+    adapter = opening([msgspec.structs.replace(event, record_id="r\x07\n0")])
+    (told_,) = (await adapter.ask(QUERY)).events
+    assert told_.record_id == "r\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}0"
+    assert told_.caveats == ("control_characters",)
 
 
 async def test_later_files_supersede_earlier_ones_by_record_id(tmp_path):
@@ -336,7 +353,7 @@ async def test_a_link_out_of_the_directory_is_not_followed(tmp_path, opening):
 
 async def test_an_index_in_place_answers_at_once_after_a_restart(tmp_path, opening):
     await opening(events(3)).ask(QUERY)
-    index = tmp_path / "state" / "index.sqlite"
+    index = tmp_path / "state" / "index.drop"
     before = index.stat().st_mtime_ns
     again = build(tmp_path / "source.toml", in_folder(tmp_path))
     assert len((await again.ask(QUERY)).events) == 3
@@ -346,7 +363,7 @@ async def test_an_index_in_place_answers_at_once_after_a_restart(tmp_path, openi
 
 async def test_an_index_of_another_mapping_or_broken_is_built_anew(tmp_path, opening):
     await opening(events(3)).ask(QUERY)
-    (tmp_path / "state" / "index.sqlite").write_bytes(b"no database")
+    (tmp_path / "state" / "index.drop").write_bytes(b"no database")
     again = build(tmp_path / "source.toml", in_folder(tmp_path))
     assert len((await again.ask(QUERY)).events) == 3
     await again.aclose()
@@ -355,6 +372,36 @@ async def test_an_index_of_another_mapping_or_broken_is_built_anew(tmp_path, ope
     other = build(source, in_folder(tmp_path))
     assert {e.title for e in (await other.ask(QUERY)).events} == {"A Fall"}
     await other.aclose()
+
+
+async def test_an_index_that_is_cut_while_in_use_is_built_anew(tmp_path, opening):
+    adapter = opening(events(3))
+    await adapter.ask(QUERY)
+    os.truncate(tmp_path / "state" / "index.drop", 40)
+    with pytest.raises(Unavailable) as refused:
+        await adapter.ask(QUERY)
+    assert refused.value.reason == "state"
+    assert len((await adapter.ask(QUERY)).events) == 3
+
+
+async def test_an_index_written_over_while_in_use_tells_nobody_elses_rows(
+    tmp_path, opening
+):
+    adapter = opening((*events(3), *events(3, OTHER, first=5)))
+    before = (await adapter.ask(QUERY)).events
+    index = tmp_path / "state" / "index.drop"
+    size = index.stat().st_size
+    for at in range(0, size - 8, 16):
+        data = bytearray(index.read_bytes())
+        data[at] ^= 0x15
+        with index.open("r+b") as stream:
+            stream.write(data)
+        try:
+            answer = await adapter.ask(QUERY)
+        except Unavailable:
+            continue  # then it was built anew
+        assert {s for e in answer.events for s in e.subject} <= SOMEONE.every
+        assert len(answer.events) <= len(before)
 
 
 async def test_a_state_directory_that_cannot_be_written_is_unavailable(

@@ -36,7 +36,8 @@ async def test_every_row_is_an_event_or_is_set_aside_with_a_reason(extract, tmp_
     assert taken.rows > 0
     assert taken.accounted == taken.rows
     assert len({event.record_id for event in taken.events}) == len(taken.events)
-    assert set(taken.caveats) <= {"rows_rejected"}
+    assert set(taken.caveats) <= {"rows_rejected", "duplicate_record"}
+    assert "duplicate_record" not in taken.caveats or taken.repeated
     assert all(event.title for event in taken.events)
     if taken.rejected:
         assert taken.caveats["rows_rejected"] == taken.rejected.total()

@@ -2,7 +2,8 @@
 
 The events told must be those of the same files read without any server, put into
 memory. A server gives its own ids to what a transaction brings, and says which; by
-these the records of memory are renamed, and all else must be equal.
+these the records of memory are renamed, and all else must be equal. So must be the
+journeys that a gateway weaves of what the server tells, and of what memory holds.
 """
 
 import json
@@ -20,13 +21,20 @@ from adapters.fhir.capabilities import read_capabilities
 from adapters.fhir.tables import TYPES
 from adapters.memory import MemoryAdapter
 from adapters.vocabulary import CATEGORIES
+from gateway.journey.inquiry import inquire
+from gateway.journey.journey import as_json
 from tests.corpus import corpus
 from tests.fhir_asking import NOW, asking, caveats
+from tests.gateways import ask, running, write_gateway
+from tests.houses import NOW as HOUSE_NOW
+from tests.houses import doctor, house, question, source
 
 pytestmark = [pytest.mark.parts, pytest.mark.corpus]
 SYNTHEA = "https://github.com/synthetichealth/synthea"
 PEOPLE = 10
 SECTOR = "acute"
+SOURCE = "Z9C03.asc"
+LIMIT = 5000
 WINDOWS = [
     (None, None),
     (date(2012, 1, 1), date(2016, 7, 1)),
@@ -170,6 +178,81 @@ async def test_somebody_the_server_does_not_know_is_nobody(loaded, tmp_path):
     assert (answer.person, answer.events) == (None, ())
     # A search by POST is answered with a self link that names no parameter.
     assert caveats(answer) == {"filter_unconfirmed": 1}
+
+
+def woven(journey):
+    """The events of a journey, but for who brought them when."""
+    came = {"retrieved_at", "adapter", "mapping"}
+    return [
+        event
+        | {
+            "provenance": {
+                k: v for k, v in event["provenance"].items() if k not in came
+            }
+        }
+        for event in journey["events"]
+    ]
+
+
+def reported(journey):
+    """What became of asking the one source that was asked."""
+    (told,) = (r for r in journey["completeness"]["sources"] if r["source"] == SOURCE)
+    return {name: told[name] for name in ("state", "events", "sector")}
+
+
+@asynccontextmanager
+async def gateway_before(loaded, folder):
+    """A whole gateway, one of whose sources is the server."""
+    path = write_gateway(folder)
+    text = path.read_text("utf-8")
+    # A server of Java takes its time with whole lives.
+    text = text.replace("source_s = 1.5", "source_s = 20")
+    text = text.replace("journey_s = 2", "journey_s = 25")
+    path.write_text(text.replace('"social-care"', f'"{SECTOR}"'), "utf-8")
+    (folder / "sources" / SOURCE / "source.toml").write_text(
+        f'kind = "fhir"\nbase_url = "{loaded.server.base_url}"\npage_size = 100\n'
+        f'[identifiers]\nsystems = ["{SYNTHEA}"]\n',
+        "utf-8",
+    )
+    async with running(path) as client:
+        yield client
+
+
+@pytest.mark.parametrize("window", [WINDOWS[0], WINDOWS[1]], ids=["whole", "window"])
+async def test_journeys_are_woven_as_from_memory(loaded, tmp_path, window):
+    since, until = window
+    memory = MemoryAdapter(
+        loaded.events, sector=SECTOR, held=CATEGORIES, as_of=HOUSE_NOW
+    )
+    rooms = house(source(SOURCE, memory, sector=SECTOR))
+    seen = 0
+    async with gateway_before(loaded, tmp_path) as client:
+        for number in loaded.people:
+            asked = {
+                "identifier": {"system": SYNTHEA, "value": number},
+                "purpose": "direct-care",
+                "limit": LIMIT,
+                **({"since": str(since), "until": str(until)} if since else {}),
+            }
+            answered = await ask(client, asked)
+            assert answered.status_code == 200
+            of = Identifiers(others=frozenset({Identifier(SYNTHEA, number)}))
+            expected = await inquire(
+                rooms,
+                doctor(),
+                question(of, since=since, until=until, limit=LIMIT),
+            )
+            oracle = json.loads(as_json(expected))
+            assert woven(answered.json()) == woven(oracle)
+            assert reported(answered.json()) == reported(oracle)
+            seen += len(oracle["events"])
+            if window == WINDOWS[0]:
+                place = loaded.places[number]
+                counted = sum(
+                    loaded.server.count(name, patient=place) for name in TYPES
+                )
+                assert reported(answered.json())["events"] == counted
+    assert seen > PEOPLE * 10
 
 
 async def test_what_the_server_says_of_itself_is_read(loaded):

@@ -1,11 +1,30 @@
-"""An index gives rows back as they were written, and knows when an id may repeat."""
+"""An index says where a value stands, and refuses to be read where it is not whole."""
 
+import itertools
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.csv_drop.index import Building, Imprint, Index, Texts, Written
+from adapters.csv_drop import postings
+from adapters.csv_drop.index import (
+    Account,
+    Found,
+    Imprint,
+    Index,
+    Retired,
+    read_imprint,
+)
+from adapters.csv_drop.portion import Rising
+from adapters.csv_drop.postings import Pieces, Postings
+from adapters.csv_drop.records import Writing
 
+COMMA = Writing(delimiter=",", quote='"', encoding="utf-8", field_bytes=1000)
+# Two words that CRC-32 cannot tell apart.
+ALIKE = ("plumless", "buckeroo")
 IMPRINT = Imprint(
     signature="s",
     mapping="m",
@@ -16,14 +35,14 @@ IMPRINT = Imprint(
     repeated=0,
     superseded=0,
 )
+EMPTY = Account(imprint=IMPRINT, files=[], sections=[])
 
 
-def written(records, *, first=2):
-    return Written(
-        lines=range(first, first + 2 * len(records), 2),
-        texts=[f"text of {record}" for record in records],
-        keys=[(each, None, f"person {n % 3}") for n, each in enumerate(records)],
-    )
+def rising(*lots):
+    ids = Rising()
+    for records in lots:
+        ids.note(records)
+    return ids
 
 
 @pytest.mark.parametrize(
@@ -37,32 +56,87 @@ def written(records, *, first=2):
         ([["a", "b"], ["a"], ["c", "d"]], False),
     ],
 )
-def test_ids_that_only_rise_are_known_to_be_unlike(tmp_path, lots, is_rising):
-    building = Building(tmp_path / "index.sqlite", 1)
-    for records in lots:
-        building.add("a.csv", written(records))
-    assert building.is_rising is is_rising
-    building.abandon()
+def test_ids_that_only_rise_are_known_to_be_unlike(lots, is_rising):
+    assert rising(*lots).so_far is is_rising
 
 
-def test_rows_come_back_with_file_line_and_text(tmp_path):
-    building = Building(tmp_path / "index.sqlite", 1)
-    records = [f"r{number:03d}" for number in range(150)]
-    building.add("a.csv", written(records[:70]))
-    building.add("b.csv", written(records[70:], first=9))
-    texts = Texts(building.connection)
-    for number in (1, 32, 33, 70, 71, 150, 2):
-        hit = texts.hit(number)
-        is_first = number <= 70
-        assert hit.file == ("a.csv" if is_first else "b.csv")
-        assert hit.line == (2 * number if is_first else 9 + 2 * (number - 71))
-        assert hit.text == f"text of {records[number - 1]}"
-    building.index_names()
-    building.finish(IMPRINT)
-    index = Index.open(tmp_path / "index.sqlite", mapping="m", key=0)
+def test_ids_go_on_rising_only_from_where_the_others_ended():
+    assert rising(["c"]).follows(rising(["a", "b"]))
+    assert rising([]).follows(rising(["a"]))
+    assert rising(["a"]).follows(rising([]))
+    assert not rising(["b"]).follows(rising(["a", "b"]))
+    assert not rising(["c", "b"]).follows(rising(["a"]))
+
+
+VALUES = st.sampled_from(
+    [None, "a", "b", "\N{LATIN SMALL LETTER E WITH ACUTE}", *ALIKE]
+)
+
+
+@given(lots=st.lists(st.lists(VALUES, max_size=9), max_size=9), piece=st.integers(1, 9))
+def test_a_value_is_found_wherever_it_stands(lots, piece):
+    """Catches a piece whose last bucket is forgotten."""
+    with pytest.MonkeyPatch.context() as small, tempfile.TemporaryDirectory() as folder:
+        small.setattr(postings, "_PIECE", piece)
+        with (
+            (Path(folder) / "pieces").open("w+b") as own,
+            (Path(folder) / "all").open("w+b") as all_,
+        ):
+            pieces, first = Pieces(own), 0
+            for values in lots:
+                pieces.add(values, first)
+                first += len(values)
+            edges = postings.write(pieces.buckets(), all_)
+            all_.flush()
+            found = Postings(all_.fileno(), edges)
+            every = list(itertools.chain(*lots))
+            for value in {"a", "b", "nobody", *filter(None, every)}:
+                like = ALIKE if value in ALIKE else (value,)
+                expected = [n for n, each in enumerate(every) if each in like]
+                assert list(found.rows_of(value)) == expected
+            twice = {v for v in every if v and every.count(v) > 1}
+            several = sum(len(postings.repeating(found.bucket(n))) for n in range(256))
+            merged = {ALIKE[0] if v in ALIKE else v for v in twice}
+            both = {*ALIKE} <= {*every}
+            assert several == len(merged | ({ALIKE[0]} if both else set()))
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b"",
+        b"no index at all",
+        EMPTY.written()[:-1],
+        EMPTY.written()[40:],
+        EMPTY.written().replace(b'"format": 3', b'"format": 2'),
+        EMPTY.written().replace(b'"rows"', b'"cows"'),
+        EMPTY.written().replace(b'"files": []', b'"files": 11'),
+    ],
+)
+def test_what_is_no_whole_index_is_none(tmp_path, spoilt):
+    path = tmp_path / "index.drop"
+    assert read_imprint(path) is None
+    path.write_bytes(spoilt)
+    assert read_imprint(path) is None
+    assert Index.open(path, mapping="m", writing=COMMA, key=0) is None
+
+
+def test_an_index_of_another_mapping_is_none(tmp_path):
+    path = tmp_path / "index.drop"
+    path.write_bytes(EMPTY.written())
+    assert read_imprint(path) == IMPRINT
+    assert Index.open(path, mapping="other", writing=COMMA, key=0) is None
+
+
+def test_an_index_that_retired_is_asked_no_more(tmp_path):
+    path = tmp_path / "index.drop"
+    path.write_bytes(EMPTY.written())
+    index = Index.open(path, mapping="m", writing=COMMA, key=0)
     assert index is not None
-    reached = index.reach([(0, "person 1")], limit=1000)
     index.retire()
-    assert len(reached.hits) == 23 + 27
-    assert [hit.text for hit in reached.hits[:2]] == ["text of r001", "text of r004"]
-    assert not reached.truncated
+    index.retire()
+    with (
+        pytest.raises(Retired),
+        index.asked(lambda _, cells: Found(row=cells, names=(), apart=None)),
+    ):
+        pass

@@ -1,22 +1,27 @@
 """Records of a file: quotes, endless lines, and bad ones that spoil nothing."""
 
 import io
+import tempfile
 
 import pytest
 
+from adapters.csv_drop.index import Copied, Copy
 from adapters.csv_drop.records import Bad, Record, Writing, records
 
 COMMA = Writing(delimiter=",", quote='"', encoding="utf-8", field_bytes=1000)
 
 
 def read(data: bytes, writing: Writing = COMMA):
-    seen: list[bytes] = []
-    found = list(records(io.BytesIO(data), writing, seen.append))
-    assert b"".join(seen) == data
-    for record in found:
-        if isinstance(record, Record):
-            # The text that is kept must read as the same cells again.
-            assert writing.cells(record.text) == record.cells
+    found = list(records(io.BytesIO(data), writing))
+    with tempfile.TemporaryFile() as kept:
+        kept.write(data)
+        kept.flush()
+        whole = Copied(name="a.csv", place=0, size=len(data))
+        copy = Copy(kept.fileno(), [whole], writing)
+        for record in found:
+            if isinstance(record, Record):
+                # What stands at its place must read as the same cells again.
+                assert copy.cells(record.start) == record.cells
     return [
         record.cells if isinstance(record, Record) else (record.line, record.reason)
         for record in found
@@ -88,5 +93,9 @@ def test_other_delimiters_quotes_and_encodings():
 
 
 def test_bad_names_the_line_it_starts_on():
-    found = list(records(io.BytesIO(b'a,"b\nc"\n"d\n'), COMMA, list[bytes]().append))
-    assert found == [Record(1, 'a,"b\nc"', ["a", "b\nc"]), Bad(3, "bad_quotes")]
+    found = list(records(io.BytesIO(b'x\na,"b\nc"\n"d\n'), COMMA))
+    assert found == [
+        Record(1, 0, ["x"]),
+        Record(2, 2, ["a", "b\nc"]),
+        Bad(4, "bad_quotes"),
+    ]

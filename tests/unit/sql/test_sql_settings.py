@@ -15,7 +15,8 @@ from adapters.errors import AdapterError, ConfigurationError
 from adapters.nhs_number import SYSTEM
 from adapters.sql import build
 from adapters.sql.faults import explained
-from adapters.sql.values import cell, holds, written
+from adapters.sql.statement import Statement
+from adapters.sql.values import cell, holds, parameters, written
 from tests.people import number
 from tests.surroundings import in_folder
 
@@ -104,24 +105,33 @@ def test_an_nhs_number_is_sought_however_it_may_be_written():
     ],
 )
 def test_a_word_that_cannot_stand_in_a_column_is_not_sought(kind, word, is_sought):
-    found = holds(column("c", kind), [word], loose=False)
-    assert (found is not None) == is_sought
-
-
-def test_without_words_nothing_is_sought():
-    for kind in (types.Integer(), types.Uuid(), types.String(), types.Date()):
-        assert holds(column("c", kind), [], loose=False) is None
-    assert holds(column("c"), [], loose=True) is None
+    found = parameters(column("c", kind), [word], loose=False)
+    assert bool(found) == is_sought
 
 
 def test_a_loose_column_is_sought_as_text_and_as_number():
-    def sought(word):
-        found = holds(column("c"), [word], loose=True)
-        assert found is not None
-        return list(found.compile().params.values())
+    assert parameters(column("c"), ["12"], loose=True) == ["12", 12]
+    assert parameters(column("c"), ["012"], loose=True) == ["012"]
 
-    assert sought("12") == [["12", 12]]
-    assert sought("012") == [["012"]]
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        (types.SmallInteger(), "c = ANY ($1::BIGINT[])"),
+        (types.Uuid(), "c = ANY ($1::UUID[])"),
+        # With its length the server would cut a longer word, and find another person.
+        (types.String(10), "c = ANY ($1::VARCHAR[])"),
+        (
+            types.Enum("a", "b", name="letters"),
+            "CAST(c AS VARCHAR) = ANY ($1::VARCHAR[])",
+        ),
+        (types.Numeric(), "CAST(c AS VARCHAR) = ANY ($1::VARCHAR[])"),
+        (types.Date(), "CAST(c AS VARCHAR) = ANY ($1::VARCHAR[])"),
+    ],
+)
+def test_a_typed_column_is_compared_as_what_it_is(kind, written):
+    found = Statement.of(holds(column("c", kind), "w0", loose=False), direct=True)
+    assert (found.written, found.order) == (written, ("w0",))
 
 
 class Driver(Exception):
