@@ -1,5 +1,6 @@
 """The values documents are made of. Field names are the documents' own keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -126,3 +127,22 @@ class Signature:
 
 
 Document = Agreement | LocalRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One version of a document, as it stands in a set.
+
+    `first_active` says, by provider, since when a version of it grants: its place in
+    the order of authority. `standing` are the organisations for whose data this
+    version counts; None: all whose signature it has, and a rule's own organisation.
+    `carried` are recipients whose signature of an earlier version counts, as nothing
+    was widened. `suspended` are organisations for whose data it is inert.
+    """
+
+    document: Document
+    version: int = 1
+    first_active: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    standing: frozenset[str] | None = None
+    carried: frozenset[str] = frozenset()
+    suspended: frozenset[str] = frozenset()

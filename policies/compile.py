@@ -8,17 +8,19 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import Final
+from typing import Final, TypeVar
 
 from policies import vocabulary
+from policies.because import Because, granted
 from policies.canonical import sha256_of
-from policies.clauses import Agreement, LocalRule, Signature
-from policies.documents import as_data, content_hash
+from policies.clauses import Agreement, Document, Member, Signature
+from policies.documents import as_data
 from policies.errors import Invalid
 from policies.lines import NO, YES, Line, lines_of
+from policies.members import SignedMember, signed_members
 from policies.obligations import View
 
 ENGINE: Final = "1"
@@ -36,6 +38,8 @@ _CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "break_glass": (YES, NO),
     "same_org": (YES, NO),
 }
+_Key = TypeVar("_Key")
+_Periods = Mapping[tuple[datetime | None, datetime | None], int]
 _OPEN: Final = ("recipients", "owner", "agreements")  # codes that no list can close
 
 
@@ -101,6 +105,9 @@ class PolicySet:
     views: dict[tuple[int, int], tuple[View, frozenset[str]]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    reasons: dict[int, tuple[Because, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def valid_at(self, now: datetime) -> int:
         """The lines in force at an aware instant."""
@@ -110,8 +117,22 @@ class PolicySet:
         """The lines whose period has ended at an aware instant."""
         return self.overs[bisect_right(self.cuts, now)]
 
+    def authority(self, grants: int) -> int:
+        """Which of some grants decides: the first, or a later strictly wider one."""
+        grant = (grants & -grants).bit_length() - 1
+        while later := grants & self.wider[grant]:
+            grant = (later & -later).bit_length() - 1
+        return grant
+
+    def granted(self, grant: int) -> tuple[Because, ...]:
+        """The reason of what a grant permits."""
+        reason = self.reasons.get(grant)
+        if reason is None:
+            reason = self.reasons[grant] = (granted(self.lines[grant]),)
+        return reason
+
     def view(self, grant: int, constraints: int) -> tuple[View, frozenset[str]]:
-        """A grant's obligations met with those of constraints; and their axes."""
+        """A grant's obligations met with those of constraints; and what they demand."""
         found = self.views.get((grant, constraints))
         if found is None:
             view = self.lines[grant].view
@@ -119,50 +140,51 @@ class PolicySet:
                 view = view.meet(self.lines[index].view)
             if len(self.views) >= _MOST_REMEMBERED:
                 self.views.clear()
-            found = self.views[grant, constraints] = (view, view.axes)
+            found = self.views[grant, constraints] = (view, view.demanded)
         return found
 
 
 def compile_set(
-    documents: Iterable[Agreement | LocalRule], signatures: Iterable[Signature]
+    documents: Iterable[Document | Member], signatures: Iterable[Signature]
 ) -> PolicySet:
     """The set these documents and signatures make, with the shipped floors.
 
-    A signature that fits no document's present hash has no effect. Invalid if two
-    documents share an id, or there are more than 5 000 clauses and rules.
+    A document alone is its first version, standing for all who signed. A signature
+    that fits no document's hash has no effect. Invalid if two documents share an id,
+    two versions of one stand for one organisation, or there are more than 5 000
+    clauses and rules.
     """
-    given, signed = tuple(documents), tuple(signatures)
-    _check(given)
-    lines = lines_of(given, signed)
-    grants = _mask(lines, lambda line: line.effect == "grant")
-    cuts = tuple(
-        sorted({at for line in lines for at in (line.begins, line.ends) if at})
-    )
-    flags = frozenset(
-        flag
-        for line in lines
-        for flag in (*line.honours, *line.requires, *(line.flags_any or ()))
-    )
+    signed = tuple(signatures)
+    members = signed_members(documents, signed)
+    _check_size(members)
+    lines = lines_of(members)
+    effects = _alike(lines, lambda line: line.effect)
+    grants = effects["grant"]
+    periods = _alike(lines, lambda line: (line.begins, line.ends))
+    cuts = tuple(sorted({at for period in periods for at in period if at}))
+    honours = _by_value(lines, lambda line: line.honours)
+    requires = _by_value(lines, lambda line: line.requires)
+    filters = _by_value(lines, lambda line: line.view.row_filters)
+    flag_rules = _any(lines, grants, lambda line: line.flags_any)
     return PolicySet(
-        version=_version(given, signed),
+        version=_version(members, signed),
         lines=lines,
         dimensions={
-            name: _dimension(lines, name, known=_CLOSED.get(name))
-            for name in (*_CLOSED, *_OPEN)
+            name: _dimension(lines, name, grants) for name in (*_CLOSED, *_OPEN)
         },
         live=_live(lines, grants),
         cuts=cuts,
-        spans=_spans(lines, cuts),
-        overs=_overs(lines, cuts),
+        spans=_spans(periods, cuts),
+        overs=_overs(periods, cuts),
         grants=grants,
-        vetoes=_mask(lines, lambda line: line.effect == "veto"),
-        silent=_mask(lines, lambda line: line.is_silent),
-        constraints=_mask(lines, lambda line: line.effect == "constrain"),
+        vetoes=effects["veto"],
+        silent=_alike(lines, lambda line: line.is_silent)[True],
+        constraints=effects["constrain"],
         wider=_wider(lines, grants),
-        flags=flags,
-        honours=_by_value(lines, lambda line: line.honours),
-        requires=_by_value(lines, lambda line: line.requires),
-        flag_rules=_any(lines, grants, lambda line: line.flags_any),
+        flags=frozenset({*honours, *requires, *filters, *flag_rules.by_value}),
+        honours=honours,
+        requires=requires,
+        flag_rules=flag_rules,
         clears=_by_value(lines, lambda line: line.cleared),
         label_rules=_any(lines, grants, lambda line: line.labels_any),
     )
@@ -176,48 +198,73 @@ def bits(mask: int) -> Iterable[int]:
         mask ^= lowest
 
 
-def _check(documents: tuple[Agreement | LocalRule, ...]) -> None:
-    seen: set[str] = set()
-    clauses = 0
-    for document in documents:
-        if document.id in seen:
-            message = "another document has this id. Give each its own."
-            raise Invalid(document.id, message)
-        seen.add(document.id)
-        held = document.clauses if isinstance(document, Agreement) else document.rules
-        clauses += len(held)
+def _check_size(members: tuple[SignedMember, ...]) -> None:
+    clauses = sum(
+        len(each.document.clauses)
+        if isinstance(each.document, Agreement)
+        else len(each.document.rules)
+        for each in members
+    )
     if clauses > _MOST_CLAUSES:
         message = f"more than {_MOST_CLAUSES} clauses and rules. Merge or retire some."
         raise Invalid("the set", message)
 
 
 def _version(
-    documents: tuple[Agreement | LocalRule, ...], signatures: tuple[Signature, ...]
+    members: tuple[SignedMember, ...], signatures: tuple[Signature, ...]
 ) -> str:
-    by_hash = sorted(content_hash(document) for document in documents)
+    documents = sorted((_as_standing(each) for each in members), key=sha256_of)
     signed = sorted((as_data(each) for each in signatures), key=sha256_of)
     return sha256_of(
         {
             "engine": ENGINE,
             "vocabulary": vocabulary.HASH,
-            "documents": by_hash,
+            "documents": documents,
             "signatures": signed,
-            "suspensions": [],
         }
     )
 
 
-def _mask(lines: tuple[Line, ...], holds: Callable[[Line], bool]) -> int:
-    return sum(1 << index for index, line in enumerate(lines) if holds(line))
+def _as_standing(held: SignedMember) -> dict[str, object]:
+    """All that a member's part in the set depends on, as plain data."""
+    member = held.member
+    return {
+        "hash": held.hash,
+        "version": member.version,
+        "first_active": {
+            organisation: at.astimezone(UTC).isoformat()
+            for organisation, at in member.first_active.items()
+        },
+        "standing": None if member.standing is None else sorted(member.standing),
+        "carried": sorted(member.carried),
+        "suspended": sorted(member.suspended),
+    }
+
+
+def _alike(
+    lines: tuple[Line, ...], key: Callable[[Line], _Key], /
+) -> defaultdict[_Key, int]:
+    """The lines that share each key, as masks."""
+    masks: defaultdict[_Key, int] = defaultdict(int)
+    bit = 1
+    for line in lines:
+        masks[key(line)] |= bit
+        bit <<= 1
+    return masks
 
 
 def _by_value(
     lines: tuple[Line, ...], values: Callable[[Line], Iterable[str]]
 ) -> dict[str, int]:
+    return _spread(_alike(lines, values))
+
+
+def _spread(alike: Mapping[Iterable[str], int]) -> dict[str, int]:
+    # Lines of one clause share their values, so each collection is taken apart once.
     masks: defaultdict[str, int] = defaultdict(int)
-    for index, line in enumerate(lines):
-        for value in values(line):
-            masks[value] |= 1 << index
+    for held, mask in alike.items():
+        for value in held:
+            masks[value] |= mask
     return dict(masks)
 
 
@@ -226,25 +273,21 @@ def _any(
     grants: int,
     tested: Callable[[Line], frozenset[str] | None],
 ) -> Tests:
-    every = ((1 << len(lines)) - 1) & ~grants
-    testing = _mask(lines, lambda line: tested(line) is not None)
-    return Tests(
-        by_value=_by_value(lines, lambda line: tested(line) or ()),
-        untested=every & ~testing,
-        every=every,
-    )
+    rules = _all(lines) & ~grants
+    alike = _alike(lines, tested)
+    untested = alike.pop(None, 0) & rules
+    by_value = _spread({held: mask for held, mask in alike.items() if held})
+    return Tests(by_value=by_value, untested=untested, every=rules)
 
 
-def _dimension(
-    lines: tuple[Line, ...], name: str, *, known: tuple[str, ...] | None
-) -> Dimension:
-    masks = _by_value(lines, lambda line: line.accepts.get(name, ()))
-    unbound = _mask(lines, lambda line: name not in line.accepts)
+def _dimension(lines: tuple[Line, ...], name: str, grants: int) -> Dimension:
+    known = _CLOSED.get(name)
+    alike = _alike(lines, lambda line: line.accepts.get(name))
+    unbound = alike.pop(None, 0)
+    masks = _spread({held: mask for held, mask in alike.items() if held})
     # Unknown: no grant that tests it, and every rule. Citing no agreement is the
     # caller's right and hides no grant.
-    unknown = unbound | _mask(
-        lines, lambda line: line.effect != "grant" or name == "agreements"
-    )
+    unknown = unbound | (_all(lines) & ~grants if name != "agreements" else _all(lines))
     named: dict[str | None, int] = {
         value: masks.get(value, 0) | unbound
         for value in (known if known is not None else masks)
@@ -255,31 +298,32 @@ def _dimension(
     return Dimension({**named, **absent}, unbound, unbound, is_open=True)
 
 
+def _all(lines: tuple[Line, ...]) -> int:
+    return (1 << len(lines)) - 1
+
+
 def _live(lines: tuple[Line, ...], grants: int) -> Dimension:
-    rules = ((1 << len(lines)) - 1) & ~grants
+    rules = _all(lines) & ~grants
     signed = _by_value(lines, lambda line: line.signed)
     masks: dict[str | None, int] = {who: mask | rules for who, mask in signed.items()}
     return Dimension(masks, rules, rules, is_open=True)
 
 
-def _spans(lines: tuple[Line, ...], cuts: tuple[datetime, ...]) -> tuple[int, ...]:
-    always = _mask(lines, lambda line: line.begins is None)
-    changes: defaultdict[datetime, int] = defaultdict(int)
-    for index, line in enumerate(lines):
-        if line.begins is not None and line.ends is not None:
-            changes[line.begins] ^= 1 << index
-            changes[line.ends] ^= 1 << index
-    spans = [always]
+def _spans(periods: _Periods, cuts: tuple[datetime, ...]) -> tuple[int, ...]:
+    changes: defaultdict[datetime | None, int] = defaultdict(int)
+    for (begins, ends), mask in periods.items():
+        changes[begins] ^= mask
+        changes[ends] ^= mask if ends is not None else 0
+    spans = [changes[None]]  # without a beginning: always
     for cut in cuts:
         spans.append(spans[-1] ^ changes[cut])
     return tuple(spans)
 
 
-def _overs(lines: tuple[Line, ...], cuts: tuple[datetime, ...]) -> tuple[int, ...]:
-    ended: defaultdict[datetime, int] = defaultdict(int)
-    for index, line in enumerate(lines):
-        if line.ends is not None:
-            ended[line.ends] |= 1 << index
+def _overs(periods: _Periods, cuts: tuple[datetime, ...]) -> tuple[int, ...]:
+    ended: defaultdict[datetime | None, int] = defaultdict(int)
+    for (_, ends), mask in periods.items():
+        ended[ends] |= mask
     overs = [0]
     for cut in cuts:
         overs.append(overs[-1] | ended[cut])

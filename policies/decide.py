@@ -5,18 +5,16 @@ wider, is the authority · its view meets every constraint that holds · over th
 evidenced relationships, strongest first, any permit permits · any error → deny
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import and_, or_
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
-from policies import vocabulary
+from policies.asked import Asked
+from policies.because import Because
 from policies.compile import PolicySet, bits
-from policies.explain import Because, Refusal, failed, granted, unsupported, vetoed
-from policies.lines import NO, YES
-from policies.obligations import FULL_VIEW, View
-from policies.pending import FlagState, flag_mask, label_mask, planned_flags
+from policies.explain import failed
+from policies.obligations import FULL_VIEW, View, able
+from policies.refusals import Refusals
 from policies.request import Cell, FlagRegistration, Request
 
 __all__ = [
@@ -29,7 +27,6 @@ __all__ = [
     "decide_all",
 ]
 
-_STALE: Final = "stale:"
 _T = TypeVar("_T")
 
 
@@ -67,14 +64,31 @@ class Decision:
         return None if self.saved is None else self.saved.reach_days()
 
 
+class Evidence(NamedTuple):
+    """The lines that hold under one evidenced relationship."""
+
+    relationship: str
+    grants: int
+    vetoes: int
+    constraints: int
+
+
+def evidence_of(policy_set: PolicySet, relationship: str, under: int) -> Evidence:
+    """What a set holds under one relationship, whose lines are given."""
+    return Evidence(
+        relationship,
+        under & policy_set.grants,
+        under & policy_set.vetoes,
+        under & policy_set.constraints,
+    )
+
+
 class Plan:
     """A request against one set: what is common to its cells, worked out once."""
 
     __slots__ = (
-        "_base",
-        "_flag_masks",
-        "_label_masks",
-        "_reasons",
+        "_refusals",
+        "asked",
         "evidence",
         "policy_set",
         "request",
@@ -86,34 +100,18 @@ class Plan:
     ) -> None:
         self.policy_set = policy_set
         self.request = request
-        self.supported = supported
-        dimensions = policy_set.dimensions
-        self._base = reduce(
-            and_,
-            (dimensions[name].at(value) for name, value in _asserted(request).items()),
-            policy_set.valid_at(request.now)
-            & policy_set.live.at(request.recipient)
-            & dimensions["agreements"].at(request.agreement),
-        )
+        self.supported = able(supported)
+        self.asked = Asked(policy_set, request)
         self.evidence = tuple(
-            (relationship, dimensions["relationships"].at(relationship))
-            for relationship in vocabulary.RELATIONSHIPS
-            if relationship in _evidenced(request)
+            evidence_of(policy_set, relationship, under)
+            for relationship, under in self.asked.evidence
         )
-        self._flag_masks: dict[frozenset[tuple[str, FlagRegistration]], int] = {}
-        self._label_masks: dict[str, int] = {}
-        self._reasons: dict[int, tuple[Because, ...]] = {}
+        self._refusals: Refusals | None = None
 
     def decide(self, cell: Cell) -> Decision:
         """The decision for one cell; may raise, which `decide_all` turns to deny."""
-        dimensions = self.policy_set.dimensions
-        mask = (
-            self._base
-            & dimensions["owner"].at(cell.owner)
-            & dimensions["categories"].at(cell.category)
-            & dimensions["same_org"].at(_same_org(self.request, cell))
-        )
-        held = mask & self._flags(cell.flags) & self._labels(cell.labels)
+        mask = self.asked.lines_of(cell)
+        held = mask & self.asked.registered(cell)
         found = self.weigh(held)
         if found is None:
             return _deny(cell, self._why_not(cell, held))
@@ -124,116 +122,32 @@ class Plan:
             authority=self.policy_set.lines[found.grant].authority,
             relationship=found.relationship,
             view=found.view,
-            because=self._granted(found.grant),
+            because=self.policy_set.granted(found.grant),
             saved=Saved(self, cell, mask, held),
         )
 
-    def weigh(self, mask: int) -> Weighed | None:
+    def weigh(
+        self, mask: int, evidence: tuple[Evidence, ...] | None = None
+    ) -> Weighed | None:
         """What permits under any evidenced relationship; None if nothing does."""
         best: Weighed | None = None
         policy_set = self.policy_set
-        for relationship, evidenced in self.evidence:
-            under = mask & evidenced
-            grants = under & policy_set.grants
-            if not grants or under & policy_set.vetoes:
+        for relationship, granting, vetoing, constraining in evidence or self.evidence:
+            grants = mask & granting
+            if not grants or mask & vetoing:
                 continue
-            grant = self._authority(grants)
-            view, axes = policy_set.view(grant, under & policy_set.constraints)
-            if not axes <= self.supported:
+            grant = policy_set.authority(grants)
+            view, demanded = policy_set.view(grant, mask & constraining)
+            if not demanded <= self.supported:
                 continue
             if best is None or view.more_permissive(best.view):
                 best = Weighed(grant, relationship, view)
         return best
 
-    def _authority(self, grants: int) -> int:
-        wider = self.policy_set.wider
-        grant = (grants & -grants).bit_length() - 1
-        while later := grants & wider[grant]:
-            grant = (later & -later).bit_length() - 1
-        return grant
-
-    def _flags(self, registered: Mapping[str, FlagRegistration]) -> int:
-        key = frozenset(registered.items())
-        mask = self._flag_masks.get(key)
-        if mask is None:
-            planned = planned_flags(self.policy_set, registered)
-            mask = self._flag_masks[key] = flag_mask(self.policy_set, planned)
-        return mask
-
-    def _labels(self, registered: str) -> int:
-        mask = self._label_masks.get(registered)
-        if mask is None:
-            # A source that labels leaves its labels pending: none hold yet.
-            known = () if registered == "labelled" else (vocabulary.UNLABELLED,)
-            mask = self._label_masks[registered] = label_mask(self.policy_set, known)
-        return mask
-
-    def _granted(self, grant: int) -> tuple[Because, ...]:
-        reason = self._reasons.get(grant)
-        if reason is None:
-            reason = (granted(self.policy_set.lines[grant]),)
-            self._reasons[grant] = reason
-        return reason
-
     def _why_not(self, cell: Cell, held: int) -> tuple[Because, ...]:
-        policy_set = self.policy_set
-        under = [held & evidenced for _, evidenced in self.evidence]
-        nearest = [each for each in under if each & policy_set.grants]
-        for each in nearest:
-            if not each & policy_set.vetoes:
-                authority = self._authority(each & policy_set.grants)
-                return (unsupported(policy_set.lines[authority]),)
-        vetoes = reduce(or_, nearest or under) & policy_set.vetoes
-        if vetoes:
-            certain = self._certain(cell)
-            return vetoed(policy_set, vetoes, certain=certain, owner=cell.owner)
-        return (self._refusal(cell).because(),)
-
-    def _certain(self, cell: Cell) -> int:
-        """Lines that hold by what is known, and not for want of knowledge."""
-        dimensions = self.policy_set.dimensions
-        attributes = {
-            **_asserted(self.request),
-            "agreements": self.request.agreement,
-            "owner": cell.owner,
-            "categories": cell.category,
-            "same_org": _same_org(self.request, cell),
-        }
-        labels = () if cell.labels == "labelled" else (vocabulary.UNLABELLED,)
-        return reduce(
-            and_,
-            (dimensions[name].certain(value) for name, value in attributes.items()),
-            self.policy_set.flag_rules.untested
-            & self.policy_set.label_rules.of(labels),
-        )
-
-    def _refusal(self, cell: Cell) -> Refusal:
-        policy_set, request = self.policy_set, self.request
-        planned = planned_flags(policy_set, cell.flags)
-        unknown: dict[str, FlagState] = {
-            flag: "unknown" for flag, state in planned.items() if state == "unknown"
-        }
-        return Refusal(
-            policy_set=policy_set,
-            owner=cell.owner,
-            attributes={
-                **_asserted(request),
-                "owner": cell.owner,
-                "categories": cell.category,
-            },
-            relationships=_evidenced(request),
-            lapsed=frozenset(
-                each.removeprefix(_STALE)
-                for each in request.relationships
-                if each.startswith(_STALE)
-            ),
-            cited=policy_set.dimensions["agreements"].at(request.agreement),
-            signed=policy_set.live.at(request.recipient),
-            valid=policy_set.valid_at(request.now),
-            over=policy_set.over_at(request.now),
-            labels=self._labels(cell.labels),
-            flags_known=flag_mask(policy_set, unknown),
-        )
+        if self._refusals is None:
+            self._refusals = Refusals(self.asked)
+        return self._refusals.of(cell, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,14 +163,13 @@ class Saved:
         """The greatest age any grant that may become the authority lets through."""
         policy_set = self.plan.policy_set
         ages: list[int | None] = []
-        for _, evidenced in self.plan.evidence:
-            under = self.held & evidenced
-            if under & policy_set.vetoes:
+        for _, granting, vetoing, constraining in self.plan.evidence:
+            if self.held & vetoing:
                 continue
-            constraints = under & policy_set.constraints
+            constraints = self.held & constraining
             ages += (
                 policy_set.view(grant, constraints)[0].max_age_days
-                for grant in bits(under & policy_set.grants)
+                for grant in bits(self.held & granting)
             )
         bounds = [age for age in ages if age is not None]
         return max(bounds) if len(bounds) == len(ages) else None
@@ -271,6 +184,7 @@ def decide(
 ) -> Decision:
     """The decision for one cell. `supported`: obligation axes that can be done.
 
+    Of `notify` that may be a part, as "notify:owner"; `notify` alone is all of it.
     Never raises: an error denies, with because `policy_error`.
     """
     return decide_all(policy_set, request, (cell,), supported=supported)[0]
@@ -317,35 +231,3 @@ def _deny(cell: Cell, because: tuple[Because, ...]) -> Decision:
         view=FULL_VIEW,
         because=because,
     )
-
-
-def _asserted(request: Request) -> dict[str, str | None]:
-    """The request's own attributes, by dimension; None where unknown."""
-    return {
-        "operations": request.operation,
-        "modes": request.mode,
-        "purposes": request.purpose,
-        "recipients": request.recipient,
-        "roles": request.role,
-        "assurance": request.assurance,
-        "break_glass": _glass(request),
-    }
-
-
-def _glass(request: Request) -> str | None:
-    if request.break_glass is False:
-        return NO
-    # Broken glass is for individual care alone; with another purpose they contradict.
-    is_true = request.break_glass is True
-    return YES if is_true and request.purpose in vocabulary.INDIVIDUAL else None
-
-
-def _evidenced(request: Request) -> frozenset[str]:
-    """The evidence to try; "none" is always among it, so evidence never refuses."""
-    return request.relationships | {vocabulary.NO_RELATIONSHIP}
-
-
-def _same_org(request: Request, cell: Cell) -> str | None:
-    if not request.recipient or not cell.owner:
-        return None
-    return YES if request.recipient == cell.owner else NO

@@ -12,9 +12,18 @@ class PolicyError(Exception):
 
 
 class Invalid(PolicyError):
-    """A document is wrong; `place` says where, the message what would be right."""
+    """A document is wrong; `place` says where, the message what would be right.
 
-    def __init__(self, place: str, message: str) -> None:
+    `pointer` is the same place as a JSON pointer (RFC 6901) and `code` the kind of
+    mistake: unknown, missing, or invalid. Both are made of our own names alone: of a
+    key that is not ours only the parent is pointed at.
+    """
+
+    def __init__(
+        self, place: str, message: str, *, pointer: str = "", code: str = "invalid"
+    ) -> None:
         super().__init__(f"{place}: {message}")
         self.place = place
         self.message = message
+        self.pointer = pointer
+        self.code = code

@@ -7,11 +7,11 @@ deciding, why-not and differences stay exact.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from policies.clauses import Agreement, Clause, LocalRule, Rule, Signature, When
-from policies.documents import content_hash
+from policies.clauses import Agreement, Clause, LocalRule, Rule, When
+from policies.members import SignedMember
 from policies.obligations import FULL_VIEW, View
 from policies.vocabulary import IDENTITY_FIELDS
 
@@ -29,6 +29,8 @@ _TESTED: Final = (
     "relationships",
     "categories",
 )
+_GLASS: Final = {"only": frozenset({YES}), "both": frozenset({YES, NO})}
+_NOTHING: Final = frozenset[str]()
 _NO_SIGNATURE: Final = datetime.max.replace(tzinfo=UTC)
 
 Effect = Literal["grant", "veto", "constrain"]
@@ -53,24 +55,33 @@ class Line:
     labels_any: frozenset[str] | None = None
     flags_any: frozenset[str] | None = None
     is_silent: bool = False
+    is_suspended: bool = False  # signed, and inert until its provider resumes it
 
 
-def lines_of(
-    documents: Iterable[Agreement | LocalRule], signatures: Iterable[Signature]
-) -> tuple[Line, ...]:
+_Order = tuple[datetime, str, str, str, int]
+_Taken = set[tuple[str, str]]  # document and organisation for whom a version stands
+
+
+def lines_of(members: Iterable[SignedMember]) -> tuple[Line, ...]:
     """All lines, grants first and in the order of their authority, floors last.
 
     Authority: the agreement first active for that owner, then its id, then the
-    clause's id. Grants nobody signed come last and are never live.
+    clause's id. Grants nobody signed come last and are never live. What another
+    version replaced for its owner is left out, as are rules that do not stand.
     """
-    signed = tuple(signatures)
-    grants: list[tuple[tuple[datetime, str, str, str], Line]] = []
+    held = tuple(members)
+    taken = {
+        (each.document.id, organisation)
+        for each in held
+        for organisation in each.standing
+    }
+    grants: list[tuple[_Order, Line]] = []
     rules: list[Line] = []
-    for document in sorted(documents, key=lambda each: each.id):
-        if isinstance(document, Agreement):
-            grants += _grants(document, signed)
-        else:
-            rules += _local_rules(document)
+    for each in held:
+        if isinstance(each.document, Agreement):
+            grants += _grants(each, each.document, taken)
+        elif each.standing - each.member.suspended:
+            rules += _local_rules(each.document, each.member.version)
     ordered = [line for _, line in sorted(grants, key=lambda pair: pair[0])]
     return (*ordered, *rules, *FLOORS)
 
@@ -80,66 +91,100 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), LONDON).astimezone(UTC)
 
 
+class _Part(NamedTuple):
+    """An agreement as far as one provider's data goes."""
+
+    agreement: Agreement
+    version: int
+    provider: str
+    cited_as: frozenset[str]
+    owner: frozenset[str]
+    consent: frozenset[str]
+    bound: frozenset[str]  # recipients for whom the provider's grants are live
+    is_suspended: bool
+
+
+def _parts(held: SignedMember, agreement: Agreement, taken: _Taken) -> Iterator[_Part]:
+    member, parties = held.member, agreement.parties
+    bound = parties.recipients & (held.signed.keys() | member.carried)
+    cited_as, consent = (
+        frozenset({agreement.id}),
+        frozenset({f"consent:{agreement.id}"}),
+    )
+    for provider in sorted(parties.providers):
+        stands = provider in held.standing
+        if not stands and (agreement.id, provider) in taken:
+            continue
+        is_suspended = stands and provider in member.suspended
+        is_live = stands and not is_suspended
+        yield _Part(
+            agreement=agreement,
+            version=member.version,
+            provider=provider,
+            cited_as=cited_as,
+            owner=frozenset({provider}),
+            consent=consent,
+            bound=bound if is_live else _NOTHING,
+            is_suspended=is_suspended,
+        )
+
+
 def _grants(
-    agreement: Agreement, signatures: Iterable[Signature]
-) -> Iterator[tuple[tuple[datetime, str, str, str], Line]]:
-    wanted = content_hash(agreement)
-    first_signed: dict[str, datetime] = {}
-    for signature in signatures:
-        if signature.document == agreement.id and signature.hash == wanted:
-            earlier = first_signed.get(signature.organisation, _NO_SIGNATURE)
-            first_signed[signature.organisation] = min(signature.at, earlier)
+    held: SignedMember, agreement: Agreement, taken: _Taken
+) -> Iterator[tuple[_Order, Line]]:
     begins = start_of(agreement.valid.from_)
-    for provider in sorted(agreement.parties.providers):
-        active = max(begins, first_signed.get(provider, _NO_SIGNATURE))
-        live = agreement.parties.recipients & first_signed.keys()
-        signed = live if provider in first_signed else frozenset()
+    ends = start_of(agreement.valid.through + timedelta(days=1))
+    for part in _parts(held, agreement, taken):
+        signed = max(begins, held.signed.get(part.provider, _NO_SIGNATURE))
+        active = held.member.first_active.get(part.provider, signed)
         for clause in agreement.clauses:
-            order = (active, agreement.id, clause.id, provider)
-            yield order, _grant(agreement, clause, provider=provider, signed=signed)
+            order = (active, agreement.id, clause.id, part.provider, part.version)
+            yield order, _grant(part, clause, begins=begins, ends=ends)
 
 
-def _grant(
-    agreement: Agreement, clause: Clause, *, provider: str, signed: frozenset[str]
-) -> Line:
-    glass = {YES} if clause.break_glass == "only" else {YES, NO}
+def _grant(part: _Part, clause: Clause, *, begins: datetime, ends: datetime) -> Line:
+    agreement, provider = part.agreement, part.provider
     by_consent = clause.legal_basis.confidentiality == "explicit-consent"
     return Line(
         effect="grant",
-        authority=f"{agreement.id}/{clause.id}@1#{provider}",
+        authority=f"{agreement.id}/{clause.id}@{part.version}#{provider}",
         organisation=provider,
         why=clause.why,
         accepts={
             "purposes": clause.purposes,
             "operations": clause.operations,
             "modes": clause.modes,
-            "agreements": frozenset({agreement.id}),
+            "agreements": part.cited_as,
             "recipients": agreement.parties.recipients,
             "roles": clause.roles,
             "assurance": clause.assurance,
             "relationships": clause.relationships,
             "categories": clause.categories,
-            "owner": frozenset({provider}),
-            "break_glass": frozenset(glass),
+            "owner": part.owner,
+            "break_glass": _GLASS[clause.break_glass],
         },
         view=clause.obligations,
-        signed=signed,
-        begins=start_of(agreement.valid.from_),
-        ends=start_of(agreement.valid.through + timedelta(days=1)),
+        signed=part.bound,
+        begins=begins,
+        ends=ends,
         honours=clause.honours,
-        requires=frozenset({f"consent:{agreement.id}"} if by_consent else ()),
+        requires=part.consent if by_consent else _NOTHING,
         cleared=clause.cleared_labels,
+        is_suspended=part.is_suspended,
     )
 
 
-def _local_rules(document: LocalRule) -> Iterator[Line]:
+def _local_rules(document: LocalRule, version: int) -> Iterator[Line]:
     for rule in document.rules:
         # The owner is forced: whatever a rule says, it narrows its own data alone.
         accepts = {**_tested(rule.when), "owner": frozenset({document.org})}
         if rule.overridable:
             accepts["break_glass"] = frozenset({NO})
         yield _rule_line(
-            rule, f"{document.id}/{rule.id}@1", accepts, organisation=document.org
+            rule,
+            f"{document.id}/{rule.id}@{version}",
+            accepts,
+            organisation=document.org,
         )
 
 

@@ -7,7 +7,7 @@ narrower view. Meeting two views keeps the atoms of both.
 from dataclasses import dataclass
 from typing import Final
 
-from policies.vocabulary import DATE_GRAINS, MASK_LEVELS
+from policies.vocabulary import DATE_GRAINS, MASK_LEVELS, NOTIFIED
 
 AXES: Final = (
     "hide_fields",
@@ -21,6 +21,7 @@ AXES: Final = (
     "notify",
     "justify",
 )
+_NOTIFY: Final = "notify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +86,24 @@ class View:
             axis for axis in AXES if getattr(self, axis) != getattr(FULL_VIEW, axis)
         )
 
+    @property
+    def demanded(self) -> frozenset[str]:
+        """What somebody must be able to do: the axes, and whom `notify` is to tell.
+
+        `notify` stands for each of those by itself, as "notify:owner".
+        """
+        told = frozenset(f"{_NOTIFY}:{each}" for each in self.notify)
+        return (self.axes - {_NOTIFY}) | told
+
 
 FULL_VIEW: Final = View()
+
+
+def able(supported: frozenset[str]) -> frozenset[str]:
+    """What can be done, spelt out: `notify` alone means that anybody can be told."""
+    if _NOTIFY not in supported:
+        return supported
+    return supported | {f"{_NOTIFY}:{each}" for each in NOTIFIED}
 
 
 def _lower(one: int | None, other: int | None) -> int | None:

@@ -29,11 +29,15 @@ class Node:
     value: object
     where: str
     path: str = ""
+    pointer: str = ""
 
-    def invalid(self, message: str) -> Invalid:
+    def invalid(self, message: str, *, code: str = "invalid") -> Invalid:
         """The error for this place."""
-        place = f"{self.where}: {self.path}" if self.path else self.where
-        return Invalid(place, message)
+        return self._invalid(self.path, message, code=code)
+
+    def _invalid(self, path: str, message: str, *, code: str) -> Invalid:
+        place = f"{self.where}: {path}" if path else self.where
+        return Invalid(place, message, pointer=self.pointer, code=code)
 
     def fields(
         self, *, required: Collection[str], optional: Collection[str] = ()
@@ -42,8 +46,10 @@ class Node:
         allowed = (*required, *optional)
         for key in self._mapping():
             if key not in allowed:
-                raise self._child(str(key)).invalid(
-                    f"unknown key.{_nearest(key, allowed)} {_listed(allowed)}"
+                raise self._invalid(
+                    self._path_of(str(key)),
+                    f"unknown key.{_nearest(key, allowed)} {_listed(allowed)}",
+                    code="unknown",
                 )
         for key in required:
             self.field(key)
@@ -53,7 +59,7 @@ class Node:
         """The value of one key that must be there."""
         held = self._mapping()
         if key not in held:
-            raise self._child(key).invalid("missing. Add it.")
+            raise self._child(key).invalid("missing. Add it.", code="missing")
         return self._child(key, held[key])
 
     def entries(self) -> list["Node"]:
@@ -61,7 +67,7 @@ class Node:
         if not isinstance(self.value, list | tuple):
             raise self.invalid("must be a list.")
         return [
-            Node(held, self.where, f"{self.path}[{index}]")
+            Node(held, self.where, f"{self.path}[{index}]", f"{self.pointer}/{index}")
             for index, held in enumerate(self.value)
         ]
 
@@ -95,7 +101,8 @@ class Node:
         text = self.string()
         if text not in allowed:
             raise self.invalid(
-                f"unknown code.{_nearest(text, allowed)} {_listed(allowed)}"
+                f"unknown code.{_nearest(text, allowed)} {_listed(allowed)}",
+                code="unknown",
             )
         return text
 
@@ -160,7 +167,10 @@ class Node:
         return entries
 
     def _child(self, key: str, value: object = None) -> "Node":
-        return Node(value, self.where, f"{self.path}.{key}" if self.path else key)
+        return Node(value, self.where, self._path_of(key), f"{self.pointer}/{key}")
+
+    def _path_of(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
 
 
 def _nearest(given: object, allowed: Collection[str]) -> str:

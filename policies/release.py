@@ -76,13 +76,15 @@ _TOKEN: Final = object()
 class Released(Generic[ItemT]):
     """What may be shown, each item with its view. Only `release` makes one.
 
-    `silent`: say that the source knows nobody; nothing here tells otherwise.
-    `failed`: deciding went wrong, so all was withheld; raise the alarm.
+    `unconfirmed`: some were withheld as nobody confirmed that a row filter lets the
+    person through. `silent`: say that the source knows nobody; nothing here tells
+    otherwise. `failed`: deciding went wrong, so all was withheld; raise the alarm.
     """
 
     items: tuple[tuple[ItemT, View], ...] = field(repr=False)
     withheld: int
     withheld_categories: frozenset[str]
+    unconfirmed: bool
     silent: bool
     failed: bool
     token: InitVar[object]
@@ -98,8 +100,9 @@ def release(
     """What the decisions, by category, let through of a sealed answer.
 
     `now` is the request's own, aware. Items of a category without a permit are
-    withheld and counted, as are undated or too old ones under a greatest age. What a
-    silent veto removes is not counted. Never raises: an error withholds all.
+    withheld and counted, as are undated or too old ones under a greatest age, and all
+    under a row filter whose flag is not known to be absent. What a silent veto
+    removes is not counted. Never raises: an error withholds all.
     """
     items, stated = cast("tuple[tuple[ItemT, ...], Stated]", _CONTENT.__get__(sealed))
     return or_instead(
@@ -133,6 +136,7 @@ class _Opening:
     def released(self, items: tuple[ItemT, ...]) -> Released[ItemT]:
         shown: list[tuple[ItemT, View]] = []
         withheld: list[str] = []
+        unconfirmed = False
         for item in items:
             weighing = self._openings.get(item.category)
             verdict = _WITHHELD if weighing is None else weighing.of(item.labels)
@@ -140,6 +144,7 @@ class _Opening:
                 shown.append((item, verdict.view))
             elif not verdict.is_silent:
                 withheld.append(item.category)
+                unconfirmed = unconfirmed or verdict.is_unconfirmed
         silent = not shown and any(
             each.is_silenced() for each in self._openings.values()
         )
@@ -147,6 +152,7 @@ class _Opening:
             items=tuple(shown),
             withheld=0 if silent else len(withheld),
             withheld_categories=frozenset(() if silent else withheld),
+            unconfirmed=unconfirmed and not silent,
             silent=silent,
             failed=False,
             token=_TOKEN,
@@ -157,6 +163,7 @@ class _Opening:
 class _Verdict:
     view: View | None  # None: not shown
     is_silent: bool = False  # not shown, and not to be counted either
+    is_unconfirmed: bool = False  # not shown, for want of a flag known to be absent
     oldest: datetime | None = None  # the earliest instant still shown; None: any
 
     def admits(self, earliest: datetime | None) -> bool:
@@ -174,8 +181,8 @@ class _Weighing:
         self._plan = saved.plan
         self._now = now
         policy_set, cell = saved.plan.policy_set, saved.cell
-        states = answered_flags(policy_set, cell.flags, stated=stated, now=now)
-        self._mask = saved.mask & flag_mask(policy_set, states)
+        self._flags = answered_flags(policy_set, cell.flags, stated=stated, now=now)
+        self._mask = saved.mask & flag_mask(policy_set, self._flags)
         self._always = (
             frozenset() if cell.labels == "labelled" else {vocabulary.UNLABELLED}
         )
@@ -199,6 +206,10 @@ class _Weighing:
         found = self._plan.weigh(held)
         if found is None:
             return _Verdict(view=None, is_silent=bool(held & policy_set.silent))
+        # Of one person, "leave out whoever has the flag" is all or nothing.
+        filtered = {self._flags[flag] for flag in found.view.row_filters}
+        if not filtered <= {"absent"}:
+            return _Verdict(view=None, is_unconfirmed="present" not in filtered)
         days = found.view.max_age_days
         oldest = None if days is None else start_of(oldest_day(self._now, days))
         return _Verdict(view=found.view, oldest=oldest)
@@ -210,6 +221,7 @@ def _nothing(items: tuple[ItemT, ...]) -> Released[ItemT]:
         items=(),
         withheld=len(items),
         withheld_categories=frozenset(),
+        unconfirmed=False,
         silent=False,
         failed=True,
         token=_TOKEN,

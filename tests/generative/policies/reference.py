@@ -1,4 +1,4 @@
-"""The combining rule, read straight off the documents, without masks or memory.
+"""The combining rule with the code of each reason, without masks or memory.
 
 It shares with the product only the documents, the views and the vocabulary.
 """

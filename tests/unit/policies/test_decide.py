@@ -1,5 +1,7 @@
 """Which grant decides, under which evidence, and with what view."""
 
+from dataclasses import replace
+
 from policies.decide import decide_all
 from policies.obligations import View
 from tests.spec.policies.shared_care import (
@@ -86,6 +88,35 @@ def test_cells_are_decided_in_their_order_and_share_their_reasons():
     assert decisions[0].because[0].organisation == HOSPITAL
 
 
+def test_cells_of_one_source_are_refused_alike_and_each_in_its_own_name():
+    one = cell()
+    cells = [
+        replace(one, owner=owner, category=category)
+        for owner in (GP, HOSPITAL)
+        for category in ("documents", "allergies", "encounters")
+    ]
+    alone = [decided(signed(agreement()), None, each) for each in cells]
+    together = decide_all(signed(agreement()), request(), cells, supported=EVERY_AXIS)
+    assert list(together) == alone
+    assert together[0].because is together[1].because
+    assert [codes(each)[0] for each in together] == [
+        "no_grant",
+        "no_grant",
+        "granted",
+    ] * 2
+    assert [each.because[0].organisation for each in together] == [GP] * 3 + [
+        HOSPITAL
+    ] * 3
+
+
+def test_a_veto_on_evidence_that_is_not_there_is_no_reason():
+    policy_set = signed(
+        agreement(clause(roles=["nurse"])),
+        local_rule(rule(when={"relationships": ["self-claimed"]})),
+    )
+    assert codes(decided(policy_set)) == ["no_grant"]
+
+
 def test_nothing_is_supported_unless_it_is_said():
     decisions = decide_all(signed(agreement()), request(), [cell()])
     assert codes(decisions[0]) == ["obligation_unsupported"]
@@ -98,3 +129,11 @@ def test_a_glass_that_is_neither_whole_nor_broken_is_unknown():
 
 def test_a_decision_prints_without_what_it_saved():
     assert "saved" not in repr(decided(signed(agreement())))
+
+
+def test_a_duty_to_tell_is_done_only_for_those_who_can_be_told():
+    policy_set = signed(agreement(clause(obligations={"notify": ["owner"]})))
+    officer = decided(policy_set, supported=frozenset({"notify:privacy-officer"}))
+    assert codes(officer) == ["obligation_unsupported"]
+    owner = decided(policy_set, supported=frozenset({"notify:owner"}))
+    assert (owner.effect, owner.view) == ("permit", View(notify=frozenset({"owner"})))

@@ -59,6 +59,12 @@ def test_a_lapsed_relationship_no_grant_asks_for_is_no_grant():
     assert codes(decided(signed(agreement()), asked)) == ["no_grant"]
 
 
+def test_a_refusal_has_a_reason_though_a_code_is_no_relationship():
+    veto = rule(when={"relationships": ["self-claimed"]})
+    asked = request(relationships=frozenset({"nonsense"}), role="analyst")
+    assert codes(decided(signed(local_rule(veto)), asked)) == ["no_grant"]
+
+
 def test_something_unknown_is_blamed_only_if_it_stands_in_the_way():
     asked = request(role="king", purpose="research")
     assert codes(decided(signed(agreement()), asked)) == ["no_grant"]

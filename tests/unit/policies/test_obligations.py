@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.obligations import AXES, FULL_VIEW, View
+from policies.obligations import AXES, FULL_VIEW, View, able
 
 PAIRS = [
     ("hide_fields", frozenset({"a"}), frozenset({"b"}), frozenset({"a", "b"})),
@@ -43,3 +43,16 @@ def test_a_partial_mask_is_wider_than_a_full_one():
     assert partial.more_permissive(full)
     assert not full.at_least_as_permissive(partial)
     assert not full.more_permissive(full)
+
+
+def test_each_who_is_to_be_told_is_demanded_apart():
+    view = View(notify=frozenset({"owner", "privacy-officer"}), justify=True)
+    assert view.demanded == {"notify:owner", "notify:privacy-officer", "justify"}
+    assert FULL_VIEW.demanded == frozenset()
+
+
+def test_to_be_able_to_notify_is_to_be_able_to_tell_anybody():
+    everybody = {"notify:owner", "notify:patient", "notify:privacy-officer"}
+    assert able(frozenset({"notify", "justify"})) >= everybody | {"justify"}
+    some = frozenset({"notify:owner", "justify"})
+    assert able(some) == some

@@ -66,6 +66,7 @@ def test_what_is_released_cannot_be_made_by_hand():
         "items": ((Thing(), View()),),
         "withheld": 0,
         "withheld_categories": frozenset(),
+        "unconfirmed": False,
         "silent": False,
         "failed": False,
     }
@@ -213,3 +214,80 @@ def test_a_silent_veto_that_leaves_something_leaves_no_sign():
     released = release(Sealed(items, stale), decisions, NOW)
     assert [thing for thing, _ in released.items] == [items[1]]
     assert (released.silent, released.withheld) == (False, 0)
+
+
+def filtering(*flags, **changed):
+    """A set whose clause leaves out whoever has one of these flags."""
+    obligations = {"row_filters": list(flags)}
+    return signed(agreement(clause(obligations=obligations, **changed)))
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("registered", "stated", "shown", "unconfirmed"),
+    [
+        ("states", (False, HOUR), True, False),
+        ("states", (True, HOUR), False, False),
+        ("states", None, False, True),
+        ("states", (False, timedelta(days=8)), False, True),
+        ("states", (True, timedelta(days=8)), False, True),
+        ("prefiltered", None, True, False),
+        ("prefiltered", (True, HOUR), False, False),
+        ("none", None, False, True),
+        ("none", (False, HOUR), False, True),
+        ("none", (True, HOUR), False, False),
+    ],
+)
+def test_a_row_filter_lets_through_only_whoever_is_known_not_to_have_the_flag(
+    registered, stated, shown, unconfirmed
+):
+    decision = decided(filtering("ndo"), None, cell(flags={"ndo": registered}))
+    assert decision.effect == "permit"
+    told = {} if stated is None else {"ndo": (stated[0], NOW - stated[1])}
+    released = opened(decision, flags=told)
+    assert len(released.items) == shown
+    assert (released.withheld, released.unconfirmed) == (not shown, unconfirmed)
+    assert not released.silent
+
+
+def test_of_several_row_filters_each_must_be_known_and_one_present_is_no_doubt():
+    policy_set = filtering("ndo", "type1")
+    asked = cell(flags={"ndo": "states", "type1": "states"})
+    decision = decided(policy_set, None, asked)
+    absent, present = (False, NOW), (True, NOW)
+    for told, unconfirmed in (
+        ({"ndo": absent, "type1": present}, False),
+        ({"ndo": absent}, True),
+        ({"type1": present}, False),
+    ):
+        released = opened(decision, flags=told)
+        assert (released.items, released.unconfirmed) == ((), unconfirmed)
+    assert len(opened(decision, flags={"ndo": absent, "type1": absent}).items) == 1
+
+
+def test_a_row_filter_of_a_rule_narrows_a_grant_that_has_none():
+    demand = rule(effect="constrain", obligations={"row_filters": ["ndo"]})
+    policy_set = signed(agreement(), local_rule(demand))
+    decision = decided(policy_set, None, cell(flags={"ndo": "states"}))
+    released = opened(decision, flags={})
+    assert (released.withheld, released.unconfirmed) == (1, True)
+
+
+def test_nothing_withheld_or_only_by_a_label_is_no_want_of_confirmation():
+    decision = decided(filtering("ndo"), None, cell(flags={"ndo": "states"}))
+    absent = {"ndo": (False, NOW)}
+    released = opened(decision, Thing(labels=frozenset({"STD"})), flags=absent)
+    assert (released.withheld, released.unconfirmed) == (1, False)
+
+
+def test_a_silent_veto_leaves_no_sign_of_a_filter_either():
+    flags = {**STATES, "ndo": "states"}
+    decision = decided(filtering("ndo"), None, cell(flags=flags))
+    released = opened(decision, flags=RESTRICTED)
+    assert (released.silent, released.withheld, released.unconfirmed) == (
+        True,
+        0,
+        False,
+    )

@@ -1,0 +1,1 @@
+"""What documents come to: differences, narrowings, lints, the gate, and replay."""
