@@ -27,7 +27,7 @@ lint:    setup ; ruff check .
 format:  setup ; ruff format --check .
 types:   setup ; mypy
 imports: setup ; lint-imports
-cover:   setup ; coverage run -m pytest tests/unit tests/spec tests/conformance tests/generative tests/faults && coverage report && coverage report --include='$(ONLY)' --fail-under=100
+cover:   setup ; HYPOTHESIS_PROFILE=quick coverage run -m pytest tests/unit tests/spec tests/conformance tests/generative tests/faults && coverage report && coverage report --include='$(ONLY)' --fail-under=100
 fix:     setup ; ruff check --fix . && ruff format .
 openapi: setup ; throughline openapi > openapi/openapi.json
 docs:    setup ; pytest tests/docs

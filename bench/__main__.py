@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import (
+    analysing,
     appending,
     crowd,
     deciding,
@@ -80,6 +81,7 @@ _ALL: Final[dict[str, tuple[str, Callable[..., list[Measured]]]]] = {
     "peers": ("P5 P6", peered.run),
     "sources": ("P7", widening.run),
     "policy": ("P8", deciding.run),
+    "analysis": ("P8", analysing.run),
     "gates": ("P9", gates.run),
     "audit": ("P10", appending.run),
     "reading": ("P11", _reading),

@@ -90,9 +90,9 @@ class _Kept:
         self._made: dict[frozenset[str], Any] = {}
         self._plan = plan
 
-    def plan(self, *given: Any, categories: frozenset[str]) -> Any:  # noqa: ANN401 - it stands in for another
+    def plan(self, *given: Any, categories: frozenset[str], **how: Any) -> Any:  # noqa: ANN401 - it stands in for another
         if categories not in self._made:
-            self._made[categories] = self._plan(*given, categories=categories)
+            self._made[categories] = self._plan(*given, categories=categories, **how)
         return self._made[categories]
 
 
@@ -108,6 +108,7 @@ class _Opened:
     items: tuple[tuple[Any, Any], ...]
     withheld: int = 0
     withheld_categories: frozenset[str] = frozenset()
+    unconfirmed: bool = False
     silent: bool = False
     failed: bool = False
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 
-from gateway.api import health, journeys, registry
+from gateway.api import break_glass, decisions, health, journeys, registry
 from gateway.api.document import as_text, openapi_of
 from gateway.api.edge import EdgeMiddleware
+from gateway.api.policy import analysis, documents, sets, transitions, vocabulary
+from gateway.api.policy.bounded import Workbench
 from gateway.clock import Clock, SystemClock
 from gateway.problems import install_problem_handlers
 from gateway.service import VERSION, Service, open_service
@@ -25,6 +27,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app = routes()
     app.router.lifespan_context = _lifespan(service)
     app.state.service = service
+    app.state.workbench = Workbench()
     app.add_middleware(EdgeMiddleware, settings=settings)
     return app
 
@@ -39,7 +42,11 @@ def routes() -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat the address
     )
-    for each in (journeys, registry, health):
+    administering = (vocabulary, documents, transitions, sets, analysis)
+    for each in (
+        *(journeys, registry, decisions, break_glass, health),
+        *administering,
+    ):
         app.include_router(each.router, tags=["throughline"])
     install_problem_handlers(app)
     document = as_text(openapi_of(app)).encode("utf-8")
@@ -54,11 +61,12 @@ def routes() -> FastAPI:
 
 def _lifespan(service: Service) -> Any:  # noqa: ANN401 - the framework's own type is an unnamed callable
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.start()
         try:
             yield
         finally:
+            app.state.workbench.close()
             await service.aclose()
 
     return lifespan

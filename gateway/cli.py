@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +13,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from gateway import alarms, source_commands, terminal
+from gateway import alarms, policy_commands, source_commands, terminal
 from gateway.access.demo_issuer import Wanted, mint
 from gateway.access.requester import Relationship
 from gateway.api.document import as_text, openapi_of
@@ -21,12 +22,13 @@ from gateway.clock import SystemClock
 from gateway.command_line import Configuration, end, explained, settings_of
 from gateway.demo.breakage import Breakage, Fault
 from gateway.demo.run import DemoOptions, run_demo
-from gateway.policy.signing import sign
 from gateway.settings import ClientSettings, Settings
 from policies.vocabulary import RELATIONSHIPS, ROLES
 
 # A journey makes thousands of values that hold no cycle: look for some rarely.
 _RARELY: Final = (100_000, 20, 20)
+# A thread with long work gives way to the event loop after so long, in seconds.
+_GIVE_WAY_S: Final = 0.001
 
 app = typer.Typer(
     name="throughline",
@@ -34,8 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-policy = typer.Typer(help="Agreements and local rules kept as files.")
-app.add_typer(policy, name="policy")
+app.add_typer(policy_commands.policy, name="policy")
 app.add_typer(source_commands.source, name="source")
 
 
@@ -48,6 +49,7 @@ def serve(config: Configuration = Path("throughline.toml")) -> None:
         served = create_app(settings)
     gc.freeze()  # what lives as long as the process need not be looked at again
     gc.set_threshold(*_RARELY)
+    sys.setswitchinterval(_GIVE_WAY_S)
     uvicorn.run(
         served,
         host=settings.http.host,
@@ -78,6 +80,10 @@ def token(  # noqa: PLR0913 - one option for each thing a token says
     relationship: Annotated[
         str, typer.Option(help='Asserted relationship, or "none".')
     ] = "registered",
+    subject: Annotated[str, typer.Option(help="Who it is.")] = "demo-user",
+    capacity: Annotated[
+        list[str] | None, typer.Option(help="As what they sign; may be repeated.")
+    ] = None,
 ) -> None:
     """Print a development token; production refuses the issuer that makes it."""
     if relationship not in RELATIONSHIPS:
@@ -96,6 +102,11 @@ def token(  # noqa: PLR0913 - one option for each thing a token says
                 _of("purpose", p, sorted(registered.purposes)) for p in purpose or ()
             ],
             relationships=() if relationship == "none" else (told,),
+            subject=subject,
+            capacities=[
+                _of("capacity", c, sorted(registered.capacities))
+                for c in capacity or ()
+            ],
         )
         typer.echo(mint(settings, SystemClock(), wanted))
 
@@ -180,26 +191,6 @@ def demo(  # noqa: PLR0913 - one option for each way to run it
 def openapi() -> None:
     """Print the OpenAPI document."""
     typer.echo(as_text(openapi_of(routes())), nl=False)
-
-
-@policy.command("sign")
-def policy_sign(
-    document: Annotated[Path, typer.Argument(help="The agreement's YAML file.")],
-    *,
-    organisation: Annotated[str, typer.Option(help="ODS code that signs.")],
-    person: Annotated[str, typer.Option(help="Who signs for it.")],
-    capacity: Annotated[str, typer.Option(help="As what.")] = "caldicott",
-) -> None:
-    """Print a signature of an agreement's present text, to keep beside it."""
-    with explained():
-        signed = sign(
-            document,
-            organisation,
-            person=person,
-            capacity=capacity,
-            clock=SystemClock(),
-        )
-        typer.echo(signed, nl=False)
 
 
 def _client(settings: Settings, client_id: str | None) -> ClientSettings:

@@ -57,6 +57,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "token-invalid": Kind(
         401, "The token was not accepted", "Ask your issuer for a new token."
     ),
+    "reauthentication-needed": Kind(
+        401,
+        "A recent sign-in is needed",
+        "Sign in again; the token's auth_time may be 5 minutes old.",
+    ),
     "not-permitted": Kind(
         403,
         "This is not permitted",
@@ -75,9 +80,49 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "http-408": Kind(
         408, "The request came too slowly", "Send the whole body at once."
     ),
+    "conflict": Kind(
+        409,
+        "This is not possible in its present state",
+        "Read it again, and do what its state allows.",
+    ),
+    "in-use": Kind(
+        409,
+        "It is in use, or has been",
+        "What was signed or submitted is kept; withdraw it, or leave it.",
+    ),
+    "idempotency-mismatch": Kind(
+        409,
+        "The key was used for another request",
+        "Give each new request an Idempotency-Key of its own.",
+    ),
+    "precondition-failed": Kind(
+        412,
+        "It was changed since you read it",
+        "Read it again, look at what changed, and send the new ETag in If-Match.",
+    ),
     "http-413": Kind(413, "The body is too large", "Send a smaller body."),
     "http-415": Kind(415, "The media type is not supported", "Send application/json."),
+    "precondition-required": Kind(
+        428,
+        "It must be said which version is meant",
+        "Read it, and send its ETag in If-Match.",
+    ),
+    "people-budget-spent": Kind(
+        429,
+        "Too many people on your word alone",
+        "Ask again after Retry-After, or with evidence of the relationship.",
+    ),
     "http-431": Kind(431, "The header is too large", "Send fewer or shorter headers."),
+    "document-invalid": Kind(
+        422,
+        "The document is not valid",
+        "Correct the places named in errors; each says what would be right.",
+    ),
+    "gate-failed": Kind(
+        422,
+        "The document may not be published as it is",
+        "Mend every finding named in errors, then submit it again.",
+    ),
     "required-sources-unmet": Kind(
         424,
         "What was required did not answer",
@@ -112,10 +157,15 @@ PROBLEMS: Final[dict[str, Kind]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """Where a request is wrong (a JSON pointer of our own names) and how (a code)."""
+    """Where a request is wrong (a JSON pointer of our own names) and how (a code).
+
+    `message` is prose of ours where the code alone leaves a writer of policy at a
+    loss: what would be right there, and never what was sent.
+    """
 
     pointer: str
     code: str
+    message: str | None = None
 
 
 class RequestError(Exception):
@@ -140,6 +190,7 @@ class RequestError(Exception):
         self.retry_after_s = retry_after_s
         self.unmet: Sequence[object] | None = None
         self.completeness: object = None
+        self.instance: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -148,6 +199,11 @@ class RequestError(Exception):
     @property
     def status(self) -> int:
         return self.kind.status
+
+    def about_decision(self, decision_id: str) -> "RequestError":
+        """The same refusal, with where its decision is explained."""
+        self.instance = f"/v1/decisions/{decision_id}"
+        return self
 
     def with_completeness(
         self, completeness: object, unmet: Sequence[object] | None = None
@@ -165,6 +221,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     status: int
     detail: str | None
+    instance: str | None
     next_step: str
     request_id: str | None
     errors: Sequence[FieldError]
@@ -178,6 +235,7 @@ def problem_of(error: RequestError, request_id: str | None) -> Problem:
         title=error.kind.title,
         status=error.status,
         detail=error.detail,
+        instance=error.instance,
         next_step=error.kind.next_step,
         request_id=request_id,
         errors=error.errors,
@@ -186,12 +244,18 @@ def problem_of(error: RequestError, request_id: str | None) -> Problem:
     )
 
 
+# What a client may do about it (RFC 6750, and RFC 9470 for an older sign-in).
+_CHALLENGES: Final = {
+    "token-invalid": ' error="invalid_token"',
+    "reauthentication-needed": ' error="insufficient_user_authentication", max_age=300',
+}
+
+
 def problem_response(error: RequestError, request_id: str | None) -> Response:
     """The refusal as `application/problem+json`, with the headers its status wants."""
     headers = {}
     if error.status == 401:
-        invalid = ' error="invalid_token"' if error.code == "token-invalid" else ""
-        headers["WWW-Authenticate"] = f"Bearer{invalid}"
+        headers["WWW-Authenticate"] = "Bearer" + _CHALLENGES.get(error.code, "")
     if error.retry_after_s is not None or error.status == 503:
         headers["Retry-After"] = str(error.retry_after_s or 5)
     return Response(

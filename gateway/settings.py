@@ -6,10 +6,10 @@ never settings: a setting refers to one (`env:NAME`, `file:path`), and
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -26,10 +26,12 @@ from sqlalchemy.exc import ArgumentError
 
 from adapters import source_file, vocabulary
 from adapters.errors import ConfigurationError
+from gateway.environment import of_the_environment, overlay
 from policies.vocabulary import FLAGS, PURPOSES, ROLES
 
-_PREFIX: Final = "THROUGHLINE_"
 _SECRET_BYTES: Final = 64 * 1024
+# As what a person may sign for an organisation, beside being its approver.
+CAPACITIES: Final = ("caldicott",)
 
 
 def _not_a_bool(value: object) -> object:
@@ -42,6 +44,19 @@ def _not_a_bool(value: object) -> object:
 def _reference(text: str) -> str:
     if re.fullmatch(r"env:\w+|file:.+", text) is None:
         message = 'refer to the secret, never write it: "env:NAME" or "file:path"'
+        raise ValueError(message)
+    return text
+
+
+def _web_address(text: str) -> str:
+    message = "is not an http or https address of a host, without a user. Correct it"
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port != 0  # reading it checks it
+    except ValueError:
+        raise ValueError(message) from None
+    is_web = parts.scheme in {"http", "https"} and bool(parts.hostname) and has_port
+    if not is_web or "@" in parts.netloc or re.search(r"[\s\x00-\x1f]", text):
         raise ValueError(message)
     return text
 
@@ -68,6 +83,9 @@ Text = Annotated[StrictStr, StringConstraints(min_length=1, max_length=200)]
 Ods = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z0-9]{3,12}$")]
 SecretReference = Annotated[StrictStr, AfterValidator(_reference)]
 FilePath = Annotated[Path, AfterValidator(_beside)]
+WebAddress = Annotated[
+    StrictStr, StringConstraints(max_length=500), AfterValidator(_web_address)
+]
 Algorithm = Literal["ES256", "ES384", "PS256", "RS256", "Ed25519"]
 FlagRegistration = Literal["states", "prefiltered", "none"]
 
@@ -78,6 +96,7 @@ class Http(source_file.Settings):
     host: Text = "127.0.0.1"
     port: Annotated[int, _Number, Field(ge=0, le=65_535)] = 8000
     body_bytes: Count = 64 * 1024
+    admin_body_bytes: Count = 1024 * 1024
     body_s: Seconds = 10.0
 
 
@@ -114,6 +133,14 @@ class Limits(source_file.Settings):
     per_source: Count = 8
 
 
+class Admission(source_file.Settings):
+    """How many journeys are asked at once, how many wait for that, and how long."""
+
+    journeys: Count = 64
+    queue: Annotated[int, _Number, Field(ge=0, le=100_000)] = 128
+    queue_s: Seconds = 2.0
+
+
 class Auth(source_file.Settings):
     """Bounds on tokens and on the keys that verify them."""
 
@@ -127,14 +154,34 @@ class Auth(source_file.Settings):
 
 
 class Policy(source_file.Settings):
-    """Where agreements, local rules and signatures lie."""
+    """Where agreements, local rules and signatures lie: in files, or in the store."""
 
+    source: Literal["files", "store"] = "files"
     documents: tuple[Text, ...] = ("policy/*.yaml",)
+    poll_s: Seconds = 2.0
+    max_age_s: Seconds = 300.0
+    shadow: Literal["off", "submitted"] = "off"
+
+
+class Access(source_file.Settings):
+    """How many people a caller may ask about in an hour."""
+
+    without_relationship: Count = 5  # on the caller's own word, or through the glass
+
+
+class BreakGlass(source_file.Settings):
+    """The key that seals break-glass tokens, and the reasons people give."""
+
+    key: SecretReference
 
 
 class OrganisationSettings(source_file.Settings):
+    """A body that owns data or asks for it, and where it is told of what was done."""
+
     ods: Ods
     name: Text
+    privacy_officer: WebAddress | None = None
+    data_owner: WebAddress | None = None
 
 
 class SourceSettings(source_file.Settings):
@@ -181,6 +228,9 @@ class ClientSettings(source_file.Settings):
     roles: frozenset[Annotated[StrictStr, _one_of(frozenset(ROLES))]]
     purposes: frozenset[Annotated[StrictStr, _one_of(frozenset(PURPOSES))]]
     scopes: frozenset[Text]
+    capacities: frozenset[Annotated[StrictStr, _one_of(frozenset(CAPACITIES))]] = (
+        frozenset()
+    )
 
 
 class Settings(source_file.Settings):
@@ -191,8 +241,11 @@ class Settings(source_file.Settings):
     store: Store
     audit: Audit
     limits: Limits = Limits()
+    admission: Admission = Admission()
     auth: Auth = Auth()
     policy: Policy = Policy()
+    access: Access = Access()
+    break_glass: BreakGlass | None = None
     organisations: Annotated[tuple[OrganisationSettings, ...], Field(min_length=1)]
     sources: tuple[SourceSettings, ...] = ()
     issuers: Annotated[tuple[IssuerSettings, ...], Field(min_length=1)]
@@ -254,58 +307,17 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     """
     path = path.absolute()
     tables = source_file.load(path)
-    overlaid = _overlay(tables, environ)
+    overlaid = overlay(tables, environ)
     try:
         settings = source_file.check(
             path, tables, Settings, context={"folder": path.parent}
         )
     except ConfigurationError as error:
-        raise _of_the_environment(error, overlaid) from None
+        raise of_the_environment(error, overlaid) from None
     settings._path = path  # noqa: SLF001 - set once, here, where the settings are made
     settings._environ = environ  # noqa: SLF001 - as above
     _Checks(settings, path).all()
     return settings
-
-
-def _overlay(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Put the environment's settings over the file's; dotted key -> variable."""
-    overlaid = {}
-    for name in sorted(environ):
-        if not name.startswith(_PREFIX):
-            continue
-        parts = name.removeprefix(_PREFIX).lower().split("__")
-        if parts == ["environment"]:
-            tables["environment"] = environ[name]
-        elif len(parts) == 2 and all(parts):
-            section = tables.setdefault(parts[0], {})
-            if not isinstance(section, dict):
-                message = f"[[{parts[0]}]] is a list: set it in the file."
-                raise ConfigurationError(message, file="environment", key=name)
-            section[parts[1]] = _value(environ[name])
-        else:
-            continue  # THROUGHLINE_CORPUS and its like are not settings
-        overlaid[".".join(parts)] = name
-    return overlaid
-
-
-def _value(text: str) -> object:
-    """A list where the text is one in TOML, else the text for pydantic to read."""
-    if not text.startswith("["):
-        return text
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _of_the_environment(
-    error: ConfigurationError, overlaid: Mapping[str, str]
-) -> ConfigurationError:
-    variable = overlaid.get(error.key or "")
-    if variable is None:
-        return error
-    message = str(error).split(f"{error.key}: ", 1)[-1]
-    return ConfigurationError(message, file="environment", key=variable)
 
 
 class _Checks:
@@ -319,6 +331,7 @@ class _Checks:
         self.unique()
         self.known_organisations()
         self.store()
+        self.policy()
         for position, source in enumerate(self.settings.sources):
             self.flags(position, source)
         for position, issuer in enumerate(self.settings.issuers):
@@ -383,6 +396,14 @@ class _Checks:
                 "names no file; an audit trail must last. Name one.", "store", "url"
             )
 
+    def policy(self) -> None:
+        policy = self.settings.policy
+        if policy.shadow != "off" and policy.source == "files":
+            self.refuse(
+                'has no meaning in files: nothing waits there. Set source = "store".',
+                *("policy", "shadow"),
+            )
+
     def flags(self, position: int, source: SourceSettings) -> None:
         for flag in ("legally-restricted", "sensitive-record"):
             if flag not in source.flags:
@@ -420,6 +441,13 @@ class _Checks:
             self.production_issuer(position, issuer)
         for position, source in enumerate(self.settings.sources):
             self.production_source(position, source)
+        for position, organisation in enumerate(self.settings.organisations):
+            for key in ("privacy_officer", "data_owner"):
+                if (getattr(organisation, key) or "https").startswith("http:"):
+                    self.refuse(
+                        "must be https in production. Correct it.",
+                        *("organisations", position, key),
+                    )
         self.production_secrets()
 
     def production_issuer(self, position: int, issuer: IssuerSettings) -> None:
@@ -446,10 +474,14 @@ class _Checks:
 
     def production_secrets(self) -> None:
         settings = self.settings
-        key = settings.secret(settings.audit.key)
-        if len(set(key)) < 8:  # 32 random bytes in hex never show so few digits
-            self.refuse(
-                "is a default, not a random key. Make a new one.", "audit", "key"
-            )
+        kept = {"audit": settings.audit.key}
+        if settings.break_glass is not None:
+            kept["break_glass"] = settings.break_glass.key
+        for table, reference in kept.items():
+            if len(set(settings.secret(reference))) < 8:
+                # 32 random bytes in hex never show so few digits
+                self.refuse(
+                    "is a default, not a random key. Make a new one.", table, "key"
+                )
         if settings.store.password is not None:
             settings.secret(settings.store.password)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from adapters.contract import Adapter
 from adapters.http import Transport
+from adapters.long_work import LongWork
 from adapters.registry import open_source
 from adapters.surroundings import Limits, Surroundings
 from gateway.settings import FlagRegistration, Settings, SourceSettings
@@ -44,14 +45,20 @@ class Source:
 
 
 def open_sources(
-    settings: Settings, transport: Transport, now: Callable[[], datetime]
+    settings: Settings,
+    transport: Transport,
+    now: Callable[[], datetime],
+    *,
+    long_work: LongWork,
 ) -> tuple[Source, ...]:
     """Every registered source, in the order of its id; nothing is connected yet.
 
-    ConfigurationError if a source file is wrong.
+    `long_work` is the process's own. ConfigurationError if a source file is wrong.
     """
     return tuple(
-        open_registered(settings, registered, transport=transport, now=now)
+        open_registered(
+            settings, registered, transport=transport, now=now, long_work=long_work
+        )
         for registered in sorted(settings.sources, key=lambda each: each.id)
     )
 
@@ -62,6 +69,7 @@ def open_registered(
     *,
     transport: Transport,
     now: Callable[[], datetime],
+    long_work: LongWork | None = None,
 ) -> Source:
     """One source as it was registered; nothing is connected yet.
 
@@ -76,6 +84,7 @@ def open_registered(
         state=registered.state,
         source_id=registered.id,
         sector=registered.sector,
+        long_work=long_work or LongWork(),
     )
     owner = Organisation(
         ods=registered.organisation, name=names[registered.organisation]

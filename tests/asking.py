@@ -6,10 +6,13 @@ from typing import Any
 import httpx
 from starlette.datastructures import Headers
 
+from adapters.long_work import LongWork
 from gateway.access.requester import Requester
 from gateway.app import routes
 from gateway.clock import Clock
+from gateway.journey.admission import Admission
 from gateway.journey.inquiry import House
+from gateway.settings import Admission as Bounds
 from gateway.settings import Limits
 from tests.houses import HouseClock, doctor
 
@@ -43,6 +46,13 @@ class FakeService:
     settings: FakeSettings = field(default_factory=FakeSettings)
     clock: Clock = field(default_factory=HouseClock)
     is_ready: bool = True
+    admission: Admission = field(default_factory=lambda: Admission(Bounds()))
+    urgent: Admission = field(default_factory=lambda: Admission(Bounds()))
+    long_work: LongWork = field(default_factory=LongWork)
+
+    @property
+    def unready(self) -> str | None:
+        return None if self.is_ready else "audit-unavailable"
 
 
 def asking(service: FakeService, **how: Any) -> httpx.AsyncClient:

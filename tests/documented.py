@@ -22,7 +22,7 @@ def document() -> Document:
     closed = copy.deepcopy(openapi_of(routes()))
     for schema in closed["components"]["schemas"].values():
         if schema.get("type") == "object":
-            schema["additionalProperties"] = False
+            schema.setdefault("additionalProperties", False)
     return closed
 
 
@@ -30,8 +30,8 @@ def operation(method: str, path: str) -> Document | None:
     """The operation that answers a request, None where there is none."""
     for template, operations in document()["paths"].items():
         pattern = re.sub(r"\{\w+\}", "[^/]+", template)
-        if re.fullmatch(pattern, path):
-            found: Document | None = operations.get(method.lower())
+        if re.fullmatch(pattern, path) and method.lower() in operations:
+            found: Document = operations[method.lower()]
             return found
     return None
 
@@ -46,10 +46,19 @@ def complaints(response: httpx.Response) -> list[str]:
     answers = described["responses"].get(str(response.status_code))
     if answers is None:
         return [f"{described['operationId']}: undocumented {response.status_code}"]
+    if "content" not in answers:
+        return ["a body where none is promised"] if response.content else []
+    if "content" not in answers:
+        return [] if response.content == b"" else ["content where there is none"]
     ((media_type, content),) = answers["content"].items()
     if response.headers["content-type"] != media_type:
         return [f"{described['operationId']}: another media type"]
-    return _misshapen(response, content["schema"])
+    missing = [
+        f"{described['operationId']}: no {name}"
+        for name in answers.get("headers", {})
+        if name not in response.headers
+    ]
+    return missing + _misshapen(response, content["schema"])
 
 
 def _wrong_status(response: httpx.Response) -> list[str]:

@@ -143,6 +143,27 @@ def _answered(
     )
 
 
+def _filtered(outcome: Callable[[Source], Outcome], reason: str) -> Scene:
+    """A source whose owner leaves out whoever opted out."""
+    return Scene(
+        outcome=outcome,
+        clauses=(clause(obligations={"row_filters": ["ndo"]}),),
+        expected=Expected(
+            state="withheld",
+            reason=reason,
+            domain="policy",
+            answered=True,
+            lacking=ENCOUNTERS,
+        ),
+    )
+
+
+def _opted_out(said: Answer) -> Answer:
+    told = {**dict.fromkeys(STATES, False), "ndo": True}
+    flags = tuple(FlagState(flag=f, present=p, as_of=NOW) for f, p in told.items())
+    return replace(said, flags=flags)
+
+
 def _mismatch(outcome: Callable[[Source], Outcome]) -> Scene:
     return Scene(
         outcome=outcome,
@@ -182,6 +203,8 @@ SCENES: Final[Mapping[str, Scene]] = {
         "withheld",
         lacking=IN_QUESTION,
     ),
+    "opt-out unconfirmed": _filtered(_says(answer(event("r1"))), "optout_unconfirmed"),
+    "opted out": _filtered(_says(_opted_out(answer(event("r1")))), "policy"),
     "partly denied": _answered(
         _says(answer(event("r1", kind="condition"))),
         "ok",

@@ -53,8 +53,9 @@ def intent(journey: str = "jny_1", sources: int = 1) -> Intent:
         subjects=(Subject(key_id="k1", hmac="ab" * 32),),
         decisions=(
             Decided(
+                source="Z9A01.s0",
                 organisation="Z9A01",
-                category="encounters",
+                categories=("encounters",),
                 effect="permit",
                 code="granted",
                 authority="DSA-1/c1@1#Z9A01",

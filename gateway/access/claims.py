@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from adapters import nhs_number
@@ -29,6 +30,8 @@ class Claims:
     purposes: frozenset[str] | None  # None: the token names none
     scopes: frozenset[str] | None
     relationships: tuple[Relationship, ...]
+    capacities: frozenset[str]  # what the person may sign as; none is assumed
+    signed_in_at: datetime | None  # None: the issuer does not say
 
 
 def invalid() -> RequestError:
@@ -64,6 +67,10 @@ def read_claims(
         purposes=_texts(claims["purposes"]) if "purposes" in claims else None,
         scopes=_scopes(claims["scope"]) if "scope" in claims else None,
         relationships=_relationships(claims) if issuer.demo else (),
+        capacities=_texts(claims["capacities"])
+        if "capacities" in claims
+        else frozenset(),
+        signed_in_at=_sign_in(claims, latest=now + auth.leeway_s),
     )
 
 
@@ -98,6 +105,15 @@ def _instant(value: object) -> float:
     if not 0 <= value < _LATEST:
         raise invalid()
     return float(value)
+
+
+def _sign_in(claims: Mapping[str, Any], *, latest: float) -> datetime | None:
+    if "auth_time" not in claims:
+        return None
+    at = _instant(claims["auth_time"])
+    if at > latest:
+        raise invalid()
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _text(value: object) -> str:

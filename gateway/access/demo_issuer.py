@@ -35,6 +35,8 @@ class Wanted:
     subject: str = "demo-user"
     assurance: str = "aal2"
     lifetime_s: int = 3600
+    capacities: Sequence[str] = ()
+    signed_in_s_ago: int = 0
 
 
 def create_keys(folder: Path) -> None:
@@ -73,7 +75,10 @@ def mint(settings: Settings, clock: Clock, wanted: Wanted) -> str:
         "purposes": sorted(wanted.purposes or client.purposes),
         "aal": wanted.assurance,
         "scope": " ".join(sorted(client.scopes)),
+        "auth_time": now - wanted.signed_in_s_ago,
     }
+    if wanted.capacities:
+        claims["capacities"] = list(wanted.capacities)
     if wanted.relationships:
         claims["relationship"] = [
             {"kind": each.kind, "organisation": each.organisation}

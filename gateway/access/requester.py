@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal
 
 from gateway.problems import RequestError
@@ -23,7 +24,8 @@ class Requester:
     """One caller, settled once per request from a verified token and our registry.
 
     Purposes and scopes are the client's, narrowed to the token's where it names
-    any: a token can bound what the registry grants, and never add to it.
+    any: a token can bound what the registry grants, and never add to it. Capacities
+    belong to the person, so that only those both name count.
     """
 
     issuer: str
@@ -36,6 +38,8 @@ class Requester:
     purposes: frozenset[str]
     scopes: frozenset[str]
     relationships: tuple[Relationship, ...] = ()  # development only
+    capacities: frozenset[str] = frozenset()  # as what the person may sign
+    signed_in_at: datetime | None = None  # None: the issuer does not say
     token_id: str = field(repr=False)
 
     def purpose_allowed(self, purpose: str) -> bool:

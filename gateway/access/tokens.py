@@ -31,6 +31,7 @@ from gateway.settings import ClientSettings, IssuerSettings, Settings
 _SCHEME: Final = re.compile(r"bearer +(\S+)", re.IGNORECASE | re.ASCII)
 _PART: Final = re.compile(r"[A-Za-z0-9_-]+")
 _DEPTH: Final = 8
+_READY: Final = 256
 
 
 class Authenticator:
@@ -44,6 +45,10 @@ class Authenticator:
         self._clients = {
             (each.issuer, each.client_id): each for each in settings.clients
         }
+        # By the published key itself, which is kept so that its id stays its own.
+        self._ready: dict[
+            tuple[int, str], tuple[Mapping[str, Any], jwks.PublicKey | None]
+        ] = {}
         self._client = jwks.client_for_keys(settings.limits)
         self._rings = {
             each.issuer: jwks.open_ring(
@@ -117,7 +122,18 @@ class Authenticator:
         if jwks.KID.fullmatch(kid) is None or kid in self._auth.revoked_kids:
             raise invalid()
         published = await self._rings[issuer.issuer].find(kid)
-        key = published and jwks.fitting(published, algorithm)
+        if not published:
+            raise invalid()
+        return self._fitting(published, algorithm)
+
+    def _fitting(self, published: Mapping[str, Any], algorithm: str) -> jwks.PublicKey:
+        """The key ready for use: made ready once, as long as it is published."""
+        known, key = self._ready.get((id(published), algorithm), (None, None))
+        if known is not published:
+            key = jwks.fitting(published, algorithm)
+            if len(self._ready) >= _READY:
+                self._ready.clear()  # most of them were withdrawn long ago
+            self._ready[id(published), algorithm] = published, key
         if not key:
             raise invalid()
         return key
@@ -188,5 +204,7 @@ def _requester(
         purposes=settle(requested=claims.purposes, registered=client.purposes),
         scopes=settle(requested=claims.scopes, registered=client.scopes),
         relationships=claims.relationships,
+        capacities=claims.capacities & client.capacities,
+        signed_in_at=claims.signed_in_at,
         token_id=claims.token_id,
     )

@@ -11,18 +11,48 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from adapters import vocabulary as events
+from gateway.api.break_glass import (
+    BreakGlassQueue,
+    BreakGlassRequest,
+    BreakGlassReview,
+    BrokenGlass,
+)
+from gateway.api.decisions import ExplainRequest
+from gateway.api.explanation import Explanation
 from gateway.api.health import Health, ProblemKind
 from gateway.api.journey_request import JourneyRequest
+from gateway.api.policy import analysis_shapes as analysed
+from gateway.api.policy import shapes as administered
+from gateway.api.policy import texts
+from gateway.api.policy.bodies import Approval, Rollback
+from gateway.api.policy.questions import PolicyDraft, PolicyReplay, PolicyWhatIf
+from gateway.api.policy.sets import PolicySetDetail, PolicySetList
+from gateway.api.policy.vocabulary import PolicyVocabulary
 from gateway.api.registry import PurposeList, SourceList
+from gateway.break_glass.reasons import FINDINGS, REASONS
 from gateway.journey.journey import Journey, Unmet
 from gateway.policy.plan import SUPPORTED
-from gateway.problems import PROBLEMS
+from gateway.problems import MEDIA_TYPE, PROBLEMS
 from policies import vocabulary as policy
 
 # What routes answer with; the shapes inside these come by themselves.
-_ANSWERS: Final = (Journey, SourceList, PurposeList, Health, ProblemKind, Unmet)
+_ANSWERS: Final = (
+    *(Journey, SourceList, PurposeList, Health, ProblemKind, Unmet),
+    *(BrokenGlass, BreakGlassQueue, Explanation),
+    *(PolicyVocabulary, PolicySetDetail, PolicySetList, administered.DocumentList),
+    *(administered.AgreementVersion, administered.LocalRuleVersion),
+    *(analysed.PolicyCheckReport, analysed.PolicyDifference),
+    *(analysed.PolicyReplayReport, analysed.WhatIfAnswers),
+)
+# What routes take; the models inside these come by themselves.
+_TAKEN: Final[tuple[type[BaseModel], ...]] = (
+    *(BreakGlassRequest, BreakGlassReview, ExplainRequest),
+    *(JourneyRequest, Approval, Rollback),
+    *(PolicyDraft, PolicyReplay, PolicyWhatIf),
+)
 _REF: Final = "#/components/schemas/{name}"
 _OR_NULL: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 _PROBLEM: Final = {
@@ -33,6 +63,7 @@ _PROBLEM: Final = {
         "title",
         "status",
         "detail",
+        "instance",
         "next_step",
         "request_id",
         "errors",
@@ -47,6 +78,7 @@ _PROBLEM: Final = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": _OR_NULL,
+        "instance": _OR_NULL,
         "next_step": {"type": "string"},
         "request_id": _OR_NULL,
         "errors": {
@@ -67,8 +99,12 @@ _PROBLEM: Final = {
 _FIELD_ERROR: Final = {
     "type": "object",
     "description": "Where a request is wrong, and how; never what was sent.",
-    "required": ["pointer", "code"],
-    "properties": {"pointer": {"type": "string"}, "code": {"type": "string"}},
+    "required": ["pointer", "code", "message"],
+    "properties": {
+        "pointer": {"type": "string"},
+        "code": {"type": "string"},
+        "message": _OR_NULL,
+    },
 }
 # Closed lists by the name of their property: each becomes a component.
 _CLOSED: Final = {
@@ -79,6 +115,12 @@ _CLOSED: Final = {
     "end_precision": "Precision",
     "effect": "Effect",
     "condition": "Condition",
+    "severity": "Severity",
+}
+# The same where the property's name alone would say another list.
+_CLOSED_OF: Final = {
+    (shape, "state"): "DocumentState"
+    for shape in ("DocumentCard", "AgreementVersion", "LocalRuleVersion")
 }
 # Lists that may grow, by the name of their property: strings that say what to expect.
 _GROWING: Final = {
@@ -90,10 +132,27 @@ _GROWING: Final = {
     "held": sorted(events.CATEGORIES),
     "status": sorted(events.STATUSES),
     "purpose": sorted(policy.PURPOSES),
-    "obligations": sorted(SUPPORTED),
+    "obligations": sorted({*SUPPORTED, "notify"}),
+    "reason_code": list(REASONS),
+    "finding": list(FINDINGS),
 }
 _CAVEATS: Final = sorted(events.CAVEATS)
 _KIND: Final = "EventKind"
+_TRIED: Final = ("PolicyDraft", "PolicyReplay", "PolicyWhatIf")
+# Properties whose shape is told elsewhere, by their component.
+_ELSEWHERE: Final = {
+    ("JourneyEvent", "kind"): _KIND,
+    ("AgreementVersion", "content"): "Agreement",
+    ("LocalRuleVersion", "content"): "LocalRule",
+    ("PolicyChange", "before"): "Obligations",
+    ("PolicyChange", "after"): "Obligations",
+    **{(asked, "agreement"): "AgreementDraft" for asked in _TRIED},
+    **{(asked, "local_rule"): "LocalRuleDraft" for asked in _TRIED},
+}
+# Of these, null is what is refused, or not given.
+_OR_NOTHING: Final = {
+    place for place in _ELSEWHERE if place[0] in {"PolicyChange", *_TRIED}
+}
 _INFO: Final = (
     "Ask once, with a person and a purpose; every organisation that may hold a part "
     "is asked under its own rules, and one journey comes back with an honest "
@@ -117,7 +176,8 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         tags=[{"name": "throughline", "description": "The federated gateway"}],
     )
     for operation in _operations(document):
-        operation["responses"].pop("422", None)  # the framework's; ours is 400
+        if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+            operation["responses"].pop("422", None)  # the framework's; ours is 400
         for parameter in operation.get("parameters", ()):
             parameter["schema"].pop("title", None)
         operation.setdefault("security", [{"bearer": []}])
@@ -143,16 +203,17 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _schemas() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(_ANSWERS, ref_template=_REF)
-    request = JourneyRequest.model_json_schema(
-        ref_template=_REF.replace("{name}", "{model}")
-    )
-    found |= request.pop("$defs")
-    found["JourneyRequest"] = request
+    for model in _TAKEN:
+        request = model.model_json_schema(
+            ref_template=_REF.replace("{name}", "{model}")
+        )
+        found |= request.pop("$defs", {})
+        found[model.__name__] = request
     found |= {"Problem": _PROBLEM, "FieldError": _FIELD_ERROR}
     enums = {_KIND: sorted(events.KINDS)}
     tidied = {name: _tidied(name, schema, enums) for name, schema in found.items()}
     tidied |= {name: {"type": "string", "enum": enums[name]} for name in enums}
-    return dict(sorted(tidied.items()))
+    return dict(sorted((tidied | texts.schemas()).items()))
 
 
 def _tidied(
@@ -174,8 +235,9 @@ def _named(
     place: tuple[str, str], each: dict[str, Any], enums: dict[str, list[str]]
 ) -> dict[str, Any]:
     """A property with its enum, if it has one, replaced by a component's name."""
-    if place == ("JourneyEvent", "kind"):
-        return {"$ref": _REF.format(name=_KIND)}
+    if place in _ELSEWHERE:
+        told = {"$ref": _REF.format(name=_ELSEWHERE[place])}
+        return {"anyOf": [told, {"type": "null"}]} if place in _OR_NOTHING else told
     if "anyOf" in each:
         inside = [_named(place, one, enums) for one in each["anyOf"]]
         return each | {"anyOf": inside}
@@ -183,7 +245,9 @@ def _named(
         return each | {"items": _named(place, each["items"], enums)}
     if "enum" in each:
         name, field = place
-        component = _CLOSED.get(field, f"{name}{field.title()}")
+        component = _CLOSED_OF.get(place) or _CLOSED.get(
+            field, f"{name}{field.title()}"
+        )
         enums[component] = each["enum"]
         return {"$ref": _REF.format(name=component)}
     expected = _expected(*place)

@@ -38,6 +38,7 @@ _ONCE: Final = frozenset(
         "x-request-id",
     }
 )
+_ADMIN: Final = "/v1/admin/"  # whose documents are larger than questions
 _CACHEABLE: Final = ("/openapi.json", "/docs", "/static/", "/.well-known/jwks.json")
 _UUID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
@@ -71,7 +72,8 @@ class EdgeMiddleware:
         try:
             refuse_identifier(scope["path"], scope["query_string"])
             _refuse_duplicates(headers)
-            body = await self._body(headers, receive)
+            most = self._most(scope["path"])
+            body = await self._body(headers, receive, most=most)
         except RequestError as error:
             await problem_response(error, request_id)(scope, receive, reply.send)
             return
@@ -100,24 +102,31 @@ class EdgeMiddleware:
         given = headers.get("x-request-id", "")
         return given if _UUID.fullmatch(given) else str(self._new_id())
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
+    def _most(self, path: str) -> int:
+        if path.startswith(_ADMIN):
+            return self._http.admin_body_bytes
+        return self._http.body_bytes
+
+    async def _body(
+        self, headers: Headers, receive: Receive, *, most: int
+    ) -> bytes | None:
         """The whole body; None if the caller hung up.
 
-        RequestError http-413 as soon as it is known to be too large, http-408 if
-        it does not arrive in `http.body_s`.
+        RequestError http-413 as soon as it is known to be larger than `most`, http-408
+        if it does not arrive in `http.body_s`.
         """
         declared = headers.get("content-length", "0")
         if not declared.isascii() or not declared.isdigit():
             raise RequestError("request-invalid")
-        if len(declared) > 19 or int(declared) > self._http.body_bytes:
+        if len(declared) > 19 or int(declared) > most:
             raise RequestError("http-413")
         try:
             async with asyncio.timeout(self._http.body_s):
-                return await self._read(receive)
+                return await self._read(receive, most=most)
         except TimeoutError:
             raise RequestError("http-408") from None
 
-    async def _read(self, receive: Receive) -> bytes | None:
+    async def _read(self, receive: Receive, *, most: int) -> bytes | None:
         body = bytearray()
         more = True
         while more:
@@ -125,7 +134,7 @@ class EdgeMiddleware:
             if message["type"] == "http.disconnect":
                 return None
             body += message.get("body", b"")
-            if len(body) > self._http.body_bytes:
+            if len(body) > most:
                 raise RequestError("http-413")
             more = message.get("more_body", False)
         return bytes(body)

@@ -48,8 +48,9 @@ async def live() -> Response:
 )
 async def ready(request: Request) -> Response:
     """A source that is down never makes the gateway unready."""
-    if not service_of(request).is_ready:
-        raise RequestError("audit-unavailable", retry_after_s=5)
+    unready = service_of(request).unready
+    if unready is not None:
+        raise RequestError(unready, retry_after_s=5)
     return Response(as_json(Health(ok=True)), media_type="application/json")
 
 

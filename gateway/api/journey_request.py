@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -34,6 +34,9 @@ Day = Annotated[
 ]
 
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -54,9 +57,22 @@ class JourneyRequire(_Body):
 
 
 class JourneyRelationship(_Body):
-    """A relationship the caller claims for itself; others are found as evidence."""
+    """The relationship relied on, and why it is asked.
 
-    kind: Literal["self-claimed"]
+    `self-claimed` alone is taken on the caller's word; the others are found as
+    evidence, and named here to give the reason that an agreement may want.
+    """
+
+    kind: Literal[
+        "self",
+        "proxy",
+        "active-encounter",
+        "registered",
+        "referral",
+        "caseload",
+        "care-team",
+        "self-claimed",
+    ]
     reference: ShortText | None = None
     reason: Annotated[StrictStr, StringConstraints(min_length=1, max_length=1000)]
 
@@ -91,11 +107,8 @@ def read_question(body: bytes, *, strict: bool, limits: Limits) -> Question:
     RequestError: request-invalid, purpose-missing, purpose-unknown or
     identifier-invalid, pointing at fields of ours and never echoing a value.
     """
-    request = _parsed(body)
-    if not request.purpose.strip():
-        raise RequestError("purpose-missing", errors=(_at("/purpose", "empty"),))
-    if request.purpose not in PURPOSES:
-        raise RequestError("purpose-unknown", errors=(_at("/purpose", "unknown"),))
+    request = parsed(body, JourneyRequest)
+    check_purpose(request.purpose)
     since, until = _day(request.since, "/since"), _day(request.until, "/until")
     if since is not None and until is not None and since >= until:
         raise RequestError(
@@ -103,19 +116,13 @@ def read_question(body: bytes, *, strict: bool, limits: Limits) -> Question:
             "The window is empty: until is exclusive and must be after since.",
             errors=(_at("/until", "not-after-since"),),
         )
-    if request.break_glass is not None:
-        raise RequestError(
-            "request-invalid",
-            "No break-glass token has been issued by this gateway.",
-            errors=(_at("/break_glass", "not-issued"),),
-        )
     asked_ms = request.deadline_ms or round(limits.journey_s * 1000)
     return Question(
         person=_person(request),
         purpose=request.purpose,
         since=since,
         until=until,
-        categories=_categories(request.categories),
+        categories=read_categories(request.categories),
         require=_require(request.require),
         min_sources=request.min_sources or 0,
         strict=strict,
@@ -123,12 +130,22 @@ def read_question(body: bytes, *, strict: bool, limits: Limits) -> Question:
         deadline_s=min(asked_ms / 1000, limits.journey_s),
         agreement=request.agreement,
         claim=_claim(request.relationship),
+        break_glass=request.break_glass,
     )
 
 
-def _parsed(body: bytes) -> JourneyRequest:
+def check_purpose(purpose: str) -> None:
+    """RequestError purpose-missing or purpose-unknown unless it is one of the list."""
+    if not purpose.strip():
+        raise RequestError("purpose-missing", errors=(_at("/purpose", "empty"),))
+    if purpose not in PURPOSES:
+        raise RequestError("purpose-unknown", errors=(_at("/purpose", "unknown"),))
+
+
+def parsed(body: bytes, model: type[_Model]) -> _Model:
+    """A body with a purpose, as its model; refused as `read_question` says."""
     try:
-        return JourneyRequest.model_validate(safe_json.read_object(body))
+        return model.model_validate(safe_json.read_object(body))
     except safe_json.DuplicateName as error:
         if "purpose" in error.names:
             field = _at("/purpose", "twice")
@@ -169,10 +186,12 @@ def _person(request: JourneyRequest) -> Identifiers:
             errors=(_at("/nhs_number", "one-of"), _at("/identifier", "one-of")),
         )
     if request.identifier is None:
-        return Identifiers(nhs_number=_number(request.nhs_number or "", "/nhs_number"))
+        return Identifiers(
+            nhs_number=read_number(request.nhs_number or "", "/nhs_number")
+        )
     system, value = request.identifier.system, request.identifier.value.strip()
     if system in nhs_number.SYSTEMS:
-        return Identifiers(nhs_number=_number(value, "/identifier/value"))
+        return Identifiers(nhs_number=read_number(value, "/identifier/value"))
     if not value:
         raise RequestError(
             "identifier-invalid", errors=(_at("/identifier/value", "empty"),)
@@ -180,7 +199,8 @@ def _person(request: JourneyRequest) -> Identifiers:
     return Identifiers(others=frozenset({Identifier(system, value)}))
 
 
-def _number(text: str, pointer: str) -> str:
+def read_number(text: str, pointer: str) -> str:
+    """An NHS number's ten digits. RequestError identifier-invalid if it is none."""
     number = nhs_number.normalise(text)
     if number is None:
         raise RequestError(
@@ -189,7 +209,8 @@ def _number(text: str, pointer: str) -> str:
     return number
 
 
-def _categories(named: list[str] | None) -> frozenset[str]:
+def read_categories(named: list[str] | None) -> frozenset[str]:
+    """The categories named, all if none is. RequestError request-invalid if unknown."""
     if named is None:
         return CATEGORIES
     wrong = [place for place, each in enumerate(named) if each not in CATEGORIES]
@@ -212,4 +233,9 @@ def _require(body: JourneyRequire | None) -> Require:
 
 
 def _claim(body: JourneyRelationship | None) -> Claim | None:
-    return None if body is None else Claim(kind=body.kind, reason=body.reason)
+    if body is None:
+        return None
+    if not body.reason.strip():
+        error = _at("/relationship/reason", "empty")
+        raise RequestError("request-invalid", "Say why you ask.", errors=(error,))
+    return Claim(kind=body.kind, reason=body.reason)

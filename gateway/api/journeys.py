@@ -1,6 +1,7 @@
 """POST /v1/journeys: one person's journey, woven."""
 
 import re
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -10,9 +11,10 @@ from gateway.api.asking import json_body, only_parameters, requester_of, service
 from gateway.api.described import described
 from gateway.api.journey_request import JourneyRequest, read_question
 from gateway.journey.inquiry import inquire
-from gateway.journey.journey import Journey, as_json
+from gateway.journey.journey import Journey, written
 from gateway.journey.question import Question
 from gateway.problems import RequestError, problem_response, request_id_of
+from gateway.service import Service
 
 router = APIRouter()
 
@@ -20,6 +22,9 @@ router = APIRouter()
 _STRICT: Final = re.compile(
     r"(?:^|[,;\s])handling\s*=\s*\"?strict\"?(?:$|[,;\s])", re.IGNORECASE
 )
+
+# A journey of more events is written beside the event loop: it would hold it too long.
+_LONG: Final = 2_500
 
 
 @router.post(
@@ -29,7 +34,7 @@ _STRICT: Final = re.compile(
         "Ask every organisation that may hold a part, and weave one journey",
         body=JourneyRequest,
         answer=Journey,
-        problems=(401, 403, 415, 424, 503),
+        problems=(401, 403, 415, 424, 429, 503),
         headers=("Prefer",),
     ),
 )
@@ -55,8 +60,18 @@ async def ask_journey(request: Request) -> Response:
 async def _answered(
     request: Request, requester: Requester, question: Question
 ) -> Response:
+    service = service_of(request)
+    admission = service.admission if question.break_glass is None else service.urgent
     try:
-        journey = await inquire(service_of(request).house, requester, question)
+        async with admission.slot(requester.client_id):
+            journey = await inquire(service.house, requester, question)
+            body = await _body(service, journey)
     except RequestError as refusal:
         return problem_response(refusal, request_id_of(request))
-    return Response(as_json(journey), media_type="application/json")
+    return Response(body, media_type="application/json")
+
+
+async def _body(service: Service, journey: Journey) -> bytes:
+    if len(journey.events) <= _LONG:
+        return written(journey)
+    return await service.long_work.do(partial(written, journey))

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from gateway.access.requester import Requester
 from gateway.api.asking import only_parameters, requester_of, service_of
 from gateway.api.described import described
+from gateway.api.paging import CURSOR, LIMIT, size_of
 from gateway.journey.inquiry import House
 from gateway.journey.journey import OrganisationName, Shape, as_json
 from gateway.policy.permissions import Permission, permissions
@@ -18,23 +19,6 @@ from gateway.sources import Source
 from policies.vocabulary import PURPOSES
 
 router = APIRouter()
-
-_MOST: int = 200
-_USUAL: int = 50
-_LIMIT = {
-    "name": "limit",
-    "in": "query",
-    "required": False,
-    "description": "Items on a page.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": _MOST},
-}
-_CURSOR = {
-    "name": "cursor",
-    "in": "query",
-    "required": False,
-    "description": "`next` of the page before.",
-    "schema": {"type": "string"},
-}
 
 
 class YouMay(Shape, frozen=True, kw_only=True):
@@ -92,7 +76,7 @@ class PurposeList(Shape, frozen=True, kw_only=True):
         "The sources, and what you may ask each",
         answer=SourceList,
         problems=(401, 403, 503),
-        parameters=(_LIMIT, _CURSOR),
+        parameters=(LIMIT, CURSOR),
     ),
 )
 async def list_sources(request: Request) -> Response:
@@ -160,7 +144,13 @@ async def list_purposes(request: Request) -> Response:
 
 
 def _card(house: House, source: Source, requester: Requester) -> SourceCard:
-    permitted = permissions(house.policy(), requester, source, now=house.clock.now())
+    permitted = permissions(
+        house.policy(),
+        requester,
+        source,
+        now=house.clock.now(),
+        abilities=house.able(requester.organisation, justified=True),
+    )
     seen = house.sightings.of(source)
     return SourceCard(
         id=source.id,
@@ -192,7 +182,7 @@ def _page(
     sources: Sequence[Source], limit: str | None, cursor: str | None
 ) -> tuple[Sequence[Source], str | None]:
     """A page after the source a cursor names, and the cursor of the next."""
-    size = _size(limit)
+    size = size_of(limit)
     after = _after(cursor)
     rest = [source for source in sources if source.id > after]
     page = rest[:size]
@@ -201,16 +191,6 @@ def _page(
         base64.urlsafe_b64encode(page[-1].id.encode()).decode() if more else None
     )
     return page, following
-
-
-def _size(limit: str | None) -> int:
-    if limit is None:
-        return _USUAL
-    if limit.isascii() and limit.isdigit() and len(limit) <= 3:
-        size = int(limit)
-        if 1 <= size <= _MOST:
-            return size
-    raise RequestError("request-invalid", f"limit is a number from 1 to {_MOST}.")
 
 
 def _after(cursor: str | None) -> str:

@@ -40,6 +40,10 @@ class SubjectKey:
                 return self.of_number(normal)
         return self._hashed(f"{identifier.system}|{identifier.value}")
 
+    def of_request(self, data: bytes) -> str:
+        """The HMAC of what a caller sent, in hex: never one that a person has."""
+        return hmac.new(self.key, b"request\x00" + data, hashlib.sha256).hexdigest()
+
     def _hashed(self, text: str) -> Subject:
         digest = hmac.new(self.key, text.encode("utf-8"), hashlib.sha256).hexdigest()
         return Subject(key_id=self.key_id, hmac=digest)

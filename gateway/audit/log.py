@@ -1,20 +1,18 @@
 """The log in the store: a batch is one transaction, and extends a verified head."""
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeVar
 
-import asyncpg
-from alembic.util import CommandError
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from gateway.audit.chain import START, Entry, extend
 from gateway.problems import RequestError
 from gateway.settings import Audit
 from gateway.store.database import Database, Identity
+from gateway.store.failures import FAILURES
 from gateway.store.tables import AuditHead, AuditRecord
 
 _RECORDS: Final = AuditRecord.__table__  # type: ignore[attr-defined]  # SQLModel adds it, unseen by mypy
@@ -23,15 +21,9 @@ _HEAD: Final = (
     select(_HEADS.c.n, _HEADS.c.chain).where(_HEADS.c.id == 1).with_for_update()
 )
 
-# What a store can raise. The drivers' own come through while connecting.
-_FAILURES: Final = (
-    SQLAlchemyError,
-    CommandError,  # tables of a later version than this
-    OSError,
-    sqlite3.Error,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-)
+_T = TypeVar("_T")
+# What a change does in its transaction: its result, and the texts that record it.
+Written = Callable[[Connection], tuple[_T, Sequence[bytes]]]
 
 
 class AuditUnavailable(RequestError):
@@ -61,7 +53,7 @@ class Log:
             await self._database.migrate()
             self._identity = self._database.identity()
             head = await self._database.transact(_verified_head)
-        except _FAILURES:
+        except FAILURES:
             raise AuditUnavailable("store") from None
         self._highest = head.n
         self._sound = True
@@ -77,15 +69,37 @@ class Log:
             entries = await self._database.transact(
                 partial(_appended, texts=texts, highest=self._highest)
             )
-        except _FAILURES:
+        except FAILURES:
             self._sound = False
             raise AuditUnavailable("store") from None
         except AuditUnavailable:
             self._sound = False
             raise
-        self._highest = entries[-1].n
+        self._highest = max(self._highest, entries[-1].n)
         self._sound = True
         return entries
+
+    async def change(self, work: Written[_T]) -> tuple[_T, Entry]:
+        """What `work` wrote and the texts it gave, durable together or not at all.
+
+        AuditUnavailable as of `append`. Whatever else `work` raises undoes all of it
+        and comes through; RequestError conflict where another wrote the same first.
+        """
+        try:
+            self._check_place()
+            result, entries = await self._database.transact(
+                partial(_changed, work=work, highest=self._highest)
+            )
+        except FAILURES:
+            self._sound = False
+            raise AuditUnavailable("store") from None
+        except AuditUnavailable:
+            self._sound = False
+            raise
+        # An append may have gone on from here before this was resumed.
+        self._highest = max(self._highest, entries[-1].n)
+        self._sound = True
+        return result, entries[-1]
 
     def is_sound(self) -> bool:
         """Whether what was last tried succeeded."""
@@ -103,6 +117,21 @@ class Log:
             raise AuditUnavailable("no-space")
 
 
+def _changed(
+    connection: Connection, *, work: Written[_T], highest: int
+) -> tuple[_T, list[Entry]]:
+    """One transaction: a change first, then its record; the head is held last.
+
+    Two that write the same at once are no fault of the log: the second is refused.
+    """
+    try:
+        result, texts = work(connection)
+    except IntegrityError:
+        message = "Something else was written at the same time. Send it again."
+        raise RequestError("conflict", message) from None
+    return result, _appended(connection, texts=texts, highest=highest)
+
+
 def _appended(
     connection: Connection, *, texts: Sequence[bytes], highest: int
 ) -> list[Entry]:
@@ -111,13 +140,47 @@ def _appended(
     if head.n < highest:
         raise AuditUnavailable("broken")  # the log was cut or put back
     entries = _extended(head, texts)
-    connection.execute(insert(_RECORDS), _rows(entries, texts))
+    write = _write_plainly if connection.dialect.name == "sqlite" else _write
+    write(connection, entries, texts)
+    return entries
+
+
+def _write(
+    connection: Connection, entries: Sequence[Entry], texts: Sequence[bytes]
+) -> None:
+    connection.execute(
+        insert(_RECORDS),
+        [
+            {"n": entry.n, "record": text.decode("utf-8"), "chain": entry.chain}
+            for entry, text in zip(entries, texts, strict=True)
+        ],
+    )
     connection.execute(
         update(_HEADS)
         .where(_HEADS.c.id == 1)
         .values(n=entries[-1].n, chain=entries[-1].chain)
     )
-    return entries
+
+
+def _write_plainly(
+    connection: Connection, entries: Sequence[Entry], texts: Sequence[bytes]
+) -> None:
+    """The same by SQLite's own driver, in the transaction that is open.
+
+    While SQLAlchemy prepares each row the event loop waits for the thread.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.executemany(
+        "INSERT INTO audit_record (n, record, chain) VALUES (?, ?, ?)",
+        [
+            (entry.n, text.decode("utf-8"), entry.chain)
+            for entry, text in zip(entries, texts, strict=True)
+        ],
+    )
+    driver.execute(
+        "UPDATE audit_head SET n = ?, chain = ? WHERE id = 1",
+        (entries[-1].n, entries[-1].chain),
+    )
 
 
 def _read_head(connection: Connection) -> Entry:
@@ -163,10 +226,3 @@ def _extended(head: Entry, texts: Sequence[bytes]) -> list[Entry]:
         n, chain = n + 1, extend(chain, n + 1, text)
         entries.append(Entry(n=n, chain=chain))
     return entries
-
-
-def _rows(entries: Sequence[Entry], texts: Sequence[bytes]) -> list[dict[str, object]]:
-    return [
-        {"n": entry.n, "record": text.decode("utf-8"), "chain": entry.chain}
-        for entry, text in zip(entries, texts, strict=True)
-    ]

@@ -39,13 +39,37 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What policy said of one cell."""
+    """What policy said alike of several categories at one source.
 
+    With how the source stood registered then: its labels, and its flags as
+    "ndo=states". What is told alike is told once: an entry stays small.
+    """
+
+    source: str
     organisation: str
-    category: str
+    categories: tuple[str, ...]
     effect: str
     code: str
     authority: str | None = None
+    labels: str = "unlabelled"
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What decisions rested on beside the documents, so that they can be told again.
+
+    `at` is the time they were made for; `justified`, whether a reason was given, in
+    words that are kept nowhere: a keyed hash of them proves what was said.
+    """
+
+    operation: str
+    mode: str
+    assurance: str | None
+    relationships: tuple[str, ...]
+    at: datetime
+    justified: bool = False
+    reason_hmac: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +108,9 @@ class Intent:
     sources: tuple[str, ...]
     evidence: tuple[str, ...] = ()
     agreement: str | None = None
+    decision: str | None = None
+    basis: Basis | None = None
+    break_glass: str | None = None  # the id of the broken glass it was asked under
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +140,42 @@ class Denied:
     decisions: tuple[Decided, ...] = ()
     evidence: tuple[str, ...] = ()
     agreement: str | None = None
+    decision: str | None = None
+    basis: Basis | None = None
+    break_glass: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """Glass broken for one person, put back, looked over, or read of in the queue.
+
+    The reason's text is kept outside the trail, encrypted, until it is reviewed;
+    here stands its keyed hash alone.
+    """
+
+    kind: ClassVar[str] = "break_glass"
+    action: str  # declared, ended, reviewed, listed
+    actor: Actor
+    glass: str | None = None  # None: the queue was read
+    purpose: str | None = None
+    subjects: tuple[Subject, ...] = ()
+    reason_code: str | None = None
+    reason_hmac: str | None = None
+    expires_at: datetime | None = None
+    finding: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """Somebody was told why; `about` a decision, or None: of a question not asked."""
+
+    kind: ClassVar[str] = "explained"
+    actor: Actor
+    purpose: str
+    policy: str
+    organisations: tuple[str, ...]
+    about: str | None = None
+    in_full: tuple[str, ...] = ()  # organisations whose own cells were told in full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +190,39 @@ class SourceCheck:
     organisation: str
     operator: str
     subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What may be known was changed, or was about to be; by whom, and to what.
+
+    `state` is the document's afterwards, None where it is gone; `policy` and
+    `sequence` are the set in force from then on, None where that did not change.
+    """
+
+    kind: ClassVar[str] = "change"
+    actor: Actor
+    action: str
+    object: str  # agreement, local-rule, set
+    document: str | None = None
+    version: int | None = None
+    hash: str | None = None
+    state: str | None = None
+    policy: str | None = None
+    sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysed:
+    """Somebody is about to be told what a document would do, against which set."""
+
+    kind: ClassVar[str] = "analysed"
+    actor: Actor
+    action: str  # check, diff, what-if, replay
+    object: str  # agreement, local-rule
+    document: str
+    hash: str
+    policy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +241,17 @@ class Stop:
 
 
 AuditRecord: TypeAlias = (
-    Start | Intent | Outcome | Denied | SourceCheck | ClockJump | Stop
+    Start
+    | Intent
+    | Outcome
+    | Denied
+    | BreakGlass
+    | Explained
+    | SourceCheck
+    | Change
+    | Analysed
+    | ClockJump
+    | Stop
 )
 
 

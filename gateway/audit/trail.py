@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
+
+from sqlalchemy.engine import Connection
 
 from adapters.contract import Identifier
 from gateway.audit.chain import Entry
 from gateway.audit.keys import Subject, SubjectKey, read_key
 from gateway.audit.log import AuditUnavailable, Log
+from gateway.audit.patience import settled
 from gateway.audit.records import (
     AuditRecord,
     ClockJump,
@@ -33,6 +36,10 @@ from gateway.store.database import Database
 # So many batches may wait; more would not be durable within `write_s` anyway.
 _BATCHES_WAITING: Final = 64
 _JUMP: Final = timedelta(seconds=1)
+
+_T = TypeVar("_T")
+# What a change does on the store's connection: its result, and its own record.
+Change = Callable[[Connection], tuple[_T, AuditRecord]]
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +71,7 @@ class Trail:
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._changing: set[asyncio.Task[object]] = set()
         self._latest: datetime | None = None
         self._closing = False
         self._is_late = False
@@ -73,6 +81,10 @@ class Trail:
         if isinstance(person, str):
             return self._key.of_number(person)
         return self._key.of(person)
+
+    def request_of(self, data: bytes) -> str:
+        """What a caller sent, as it is known again: its HMAC in hex."""
+        return self._key.of_request(data)
 
     async def start(self, version: str) -> Entry:
         """Continue the log from its verified head, and record that we began.
@@ -102,12 +114,39 @@ class Trail:
             raise AuditUnavailable("full")
         waiting = self._queued(record)
         # Not `wait_for`, which would cancel the write of a caller who goes away.
-        await asyncio.wait([waiting.done], timeout=self._settings.write_s)
-        if not waiting.done.done():
+        if not await settled(waiting.done, self._settings.write_s):
             waiting.done.cancel()
             self._is_late = True
             raise AuditUnavailable("slow")
         return waiting.done.result()
+
+    async def change(self, work: Change[_T]) -> _T:
+        """What `work` returned, once what it wrote and its record are both durable.
+
+        `work` runs in a transaction of its own, which its record ends; others' records
+        go on beside it. Whatever it raises undoes everything and reaches the caller.
+        AuditUnavailable if all this is not known to be durable within `audit.write_s`.
+        A caller cancelled while waiting does not take the change back.
+        """
+        if self._writer is None or self._writer.done() or self._closing:
+            raise AuditUnavailable("not-writing")
+        given_up = asyncio.Event()
+
+        def written(connection: Connection) -> tuple[_T, list[bytes]]:
+            result, record = work(connection)
+            if given_up.is_set():
+                raise AuditUnavailable("slow")  # what was refused is not done after all
+            return result, self._stamped(record)
+
+        changing = asyncio.create_task(self._log.change(written))
+        self._changing.add(changing)
+        changing.add_done_callback(self._forget)
+        if not await settled(changing, self._settings.write_s):
+            given_up.set()
+            raise AuditUnavailable("slow")
+        if changing.cancelled():
+            raise AuditUnavailable("not-writing")  # we were closed meanwhile
+        return changing.result()[0]
 
     async def aclose(self) -> None:
         """Record that we stop, if that can be written, and let go of the store."""
@@ -124,7 +163,20 @@ class Trail:
         """Whether the last batch was written, in time, while we are open."""
         return self._writer is not None and self._log.is_sound() and not self._is_late
 
+    def _forget(self, changing: "asyncio.Task[object]") -> None:
+        self._changing.discard(changing)
+        if not changing.cancelled():
+            changing.exception()  # seen: its caller may have gone
+
     def _queued(self, record: AuditRecord) -> _Waiting:
+        texts = self._stamped(record)
+        waiting = _Waiting(texts, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._wake.set()
+        return waiting
+
+    def _stamped(self, record: AuditRecord) -> list[bytes]:
+        """The record's texts as of now, after that of a clock that went back."""
         now = self._clock.now()
         texts = []
         if self._latest is not None and now < self._latest - _JUMP:
@@ -133,10 +185,7 @@ class Trail:
             texts += self._texts(jump, now)
         texts += self._texts(record, now)
         self._latest = now
-        waiting = _Waiting(texts, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        self._wake.set()
-        return waiting
+        return texts
 
     def _texts(self, record: AuditRecord, now: datetime) -> list[bytes]:
         stamp = Stamp(id=self._random_hex(16), at=now, process=self._process)
@@ -187,9 +236,11 @@ class Trail:
         self._wake.set()
         if writer is not None:
             # Bounded like a write: a store that hangs may not hang the stop.
-            await asyncio.wait([writer], timeout=self._settings.write_s)
-            writer.cancel()
-            await asyncio.wait([writer])
+            under_way = [writer, *self._changing]
+            await asyncio.wait(under_way, timeout=self._settings.write_s)
+            for each in under_way:
+                each.cancel()
+            await asyncio.wait(under_way)
         await self._log.aclose()
 
 

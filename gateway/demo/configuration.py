@@ -1,11 +1,13 @@
 """throughline.toml of the demo, with every path relative to it."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from gateway.access.demo_issuer import PRIVATE_KEY, PUBLIC_KEYS
 from gateway.demo.chronicle import ORGANISATIONS, Organisation
 
 CLIENT: Final = "demo-app"
+DESK: Final = "policy-desk"
 ISSUER: Final = "urn:throughline:demo-issuer"
 _FRESH_S: Final = {"fhir": 3_600, "csv_drop": 3 * 86_400, "sql": 3_600}
 
@@ -18,10 +20,16 @@ def configuration(port: int) -> str:
         *(_source(organisation) for organisation in ORGANISATIONS),
         _TAIL.replace("{issuer}", ISSUER)
         .replace("{client}", CLIENT)
+        .replace("{desk}", DESK)
+        .replace("{everyone}", _listed(each.ods for each in ORGANISATIONS))
         .replace("{jwks}", f"keys/{PUBLIC_KEYS}")
         .replace("{private}", f"keys/{PRIVATE_KEY}"),
     ]
     return "\n".join(parts)
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(f'"{each}"' for each in codes)
 
 
 def _organisation(organisation: Organisation) -> str:
@@ -82,4 +90,13 @@ organisations = ["Z9A01", "Z9C03", "Z9E05"]
 roles = ["gp", "doctor", "nurse", "social-worker", "administrator"]
 purposes = ["direct-care", "care-coordination"]
 scopes = ["journey:read"]
+
+[[clients]]
+issuer = "{issuer}"
+client_id = "{desk}"
+organisations = [{everyone}]
+roles = ["administrator", "privacy-officer"]
+purposes = []
+scopes = ["policy:read", "policy:write", "policy:approve"]
+capacities = ["caldicott"]
 """

@@ -33,6 +33,7 @@ RETRY_PAUSE_S: Final = 0.1
 # A wait ends a little late; without room for that a silent source would leave just
 # less than a second round needs.
 _LATE_S: Final = 0.1
+_MANY: Final = 500  # events of one answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +137,22 @@ async def ask_all(
     """
     cases = [_Case(errand) for errand in errands]
     try:
-        await _rounds(cases, person, means)
+        known = await _rounds(cases, person, means)
     finally:
         for case in cases:
             for call in case.calls:
                 call.cancel()
-    known = _known(cases, person)
-    return FanOut(asked=tuple(_asked(case, known) for case in cases), known=known)
+    asked = []
+    for case in cases:
+        asked.append(_asked(case, known))
+        if any(len(answer.events) > _MANY for answer in case.answers()):
+            await asyncio.sleep(0)  # all at once would hold up the other journeys
+    return FanOut(asked=tuple(asked), known=known)
 
 
-async def _rounds(cases: Sequence[_Case], person: Identifiers, means: Means) -> None:
+async def _rounds(
+    cases: Sequence[_Case], person: Identifiers, means: Means
+) -> identity.Known:
     """Ask all, then again by what answers taught, until nothing new is learned."""
     begun = [
         case.start(query, means)
@@ -159,7 +166,9 @@ async def _rounds(cases: Sequence[_Case], person: Identifiers, means: Means) -> 
         if not begun:
             break
     await _settle([call for case in cases for call in case.calls], None)
-    _note_unasked(cases, person)
+    known = _known(cases, person)
+    _note_unasked(cases, person, known)
+    return known
 
 
 def _reserve(means: Means) -> float:
@@ -227,12 +236,13 @@ def _ask_again(
     return begun
 
 
-def _note_unasked(cases: Sequence[_Case], person: Identifiers) -> None:
+def _note_unasked(
+    cases: Sequence[_Case], person: Identifiers, known: identity.Known
+) -> None:
     """Mark who was not asked by all that is known now, for want of time or accord.
 
     Without the mark a source would seem to have told all it holds.
     """
-    known = _known(cases, person)
     learned = known.identifiers.every - person.every
     for case in cases:
         case.out_of_time = bool(case.fresh(learned))

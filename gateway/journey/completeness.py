@@ -27,6 +27,7 @@ from gateway.journey.outcome import Answered, Denied, Failure, NotAsked
 from gateway.journey.released import ReleasedSource
 
 ANSWERED: Final = frozenset({"ok", "ok_empty", "unknown_person"})
+BY_POLICY: Final = frozenset({"policy", "optout_unconfirmed"})  # reasons to withhold
 _DEFAULT_RETRY_S: Final = 5
 # What may be said where nothing may be said of the person: how the source is, and
 # what we could not ask it by. Without the latter it would seem to have told all.
@@ -55,7 +56,7 @@ class Standing:
 
 def has_answered(state: str, reason: str | None) -> bool:
     """Whether a state counts as an answer: whole, or in part by policy."""
-    return state in ANSWERED or (state == "withheld" and reason == "policy")
+    return state in ANSWERED or (state == "withheld" and reason in BY_POLICY)
 
 
 def standing(source: ReleasedSource, now: datetime) -> Standing:
@@ -85,8 +86,12 @@ def _answered(source: ReleasedSource, answered: Answered, now: datetime) -> Stan
     if source.silent or not answered.known:
         return Standing(state="unknown_person")
     if source.withheld:
-        return Standing(state="withheld", reason="policy", domain="policy")
+        return Standing(state="withheld", reason=_held_back(source), domain="policy")
     return Standing(state="ok" if source.entries else "ok_empty")
+
+
+def _held_back(source: ReleasedSource) -> str:
+    return "optout_unconfirmed" if source.unconfirmed else "policy"
 
 
 def account(
@@ -124,8 +129,9 @@ def _gaps(source: ReleasedSource, stood: Standing, window: Window) -> list[Gap]:
     if denied:
         found.append((denied, sentences.denied(registered, denied)))
     if source.withheld:
-        held_back = source.withheld_categories or asked
-        found.append((held_back, sentences.gap(registered, "withheld", "policy")))
+        withheld = source.withheld_categories or asked
+        why = sentences.gap(registered, "withheld", _held_back(source))
+        found.append((withheld, why))
     if not stood.answered and stood.state != "denied":
         found.append((asked, sentences.gap(registered, stood.state, stood.reason)))
     cut = _cut_short(source)

@@ -2,7 +2,7 @@
 
 Decide, make the intent durable, ask, release, weave, make the outcome durable, and
 only then answer. Nothing is asked without the first record; nothing is shown
-without the second.
+without the second. Who must be told of it is put down with them.
 """
 
 import asyncio
@@ -13,11 +13,14 @@ from functools import partial
 from typing import Final
 
 from adapters.contract import Query
+from gateway.access.budget import PeopleBudget
 from gateway.access.requester import Requester
 from gateway.alarms import raise_alarm
 from gateway.audit.trail import Trail
+from gateway.break_glass.breaking import Breaking, refuse
+from gateway.break_glass.glass import Glass
 from gateway.clock import Clock
-from gateway.journey import record, strictness
+from gateway.journey import duties, record, strictness
 from gateway.journey.ask import Errand, FanOut, Lanes, Means, ask_all
 from gateway.journey.completeness import retry_after
 from gateway.journey.journey import Journey
@@ -26,14 +29,18 @@ from gateway.journey.question import Question
 from gateway.journey.released import ReleasedSource, open_answers
 from gateway.journey.sightings import Sightings
 from gateway.journey.telling import Case, tell
-from gateway.policy.plan import SourcePlan, plan
-from gateway.problems import RequestError
+from gateway.notices.channels import Channels
+from gateway.notices.outbox import letters
+from gateway.notices.recorded import append
+from gateway.policy.plan import ALWAYS, Abilities, SourcePlan, plan
+from gateway.policy.shadow import log_flips
+from gateway.problems import FieldError, RequestError
 from gateway.settings import Limits
 from gateway.sources import Source
 from policies.compile import PolicySet
 from policies.decide import Decision, Request
 
-_SELF_CLAIMED: Final = "self-claimed"
+_USUAL_CLAIMS: Final = 5
 # A journey of more events is told beside the event loop: it would hold it too long.
 _LONG: Final = 2_500
 
@@ -50,50 +57,90 @@ class House:
     lanes: Lanes
     limits: Limits
     sightings: Sightings = field(default_factory=Sightings)
+    channels: Channels = field(default_factory=Channels)
+    wake: Callable[[], None] = lambda: None  # whoever delivers notices
+    breaking: Breaking | None = None  # None: no glass is broken here
+    claims: PeopleBudget = field(default_factory=partial(PeopleBudget, _USUAL_CLAIMS))
+    # What would be in force were all signed; None: nothing waits to be.
+    shadow: Callable[[], PolicySet | None] = lambda: None
     # One long journey at a time: more threads would not be faster, and hold the loop.
     telling: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, 1))
+
+    def able(self, recipient: str, *, justified: bool) -> Abilities:
+        """What can be done with each owner's data for a recipient (ODS codes)."""
+        reason = frozenset({"justify"} if justified else ())
+        return lambda owner: ALWAYS | reason | self.channels.duties(recipient, owner)
 
 
 async def inquire(house: House, requester: Requester, question: Question) -> Journey:
     """The journey that this caller may see.
 
-    RequestError: not-permitted where nothing may be asked (no source is called),
-    request-invalid where a requirement can never be met, required-sources-unmet,
-    no-source-answered, or audit-unavailable; the last four never show an event.
+    RequestError: not-permitted where nothing may be asked (no source is called) or
+    a break-glass token is not good, request-invalid where a requirement can never be
+    met or a reason is wanted, people-budget-spent, required-sources-unmet,
+    no-source-answered, or audit-unavailable; none of them ever shows an event.
     """
-    case = _decided(house, requester, question)
-    await _refuse_or_intend(house, case)
+    glass = await _redeemed(house, requester, question)
+    policy = house.policy()  # once: all that follows is decided by this one set
+    case = _decided(house, policy, (requester, question), glass=glass)
+    await _refuse_or_intend(house, case, policy)
     fan_out = await _ask(house, case)
-    journey, refusal = await _told(house, case, fan_out)
-    await house.trail.append(
-        record.outcome(house.trail, case, (journey, refusal), fan_out=fan_out)
+    opened = _opened(case, fan_out)
+    journey, refusal = await _told(house, case, fan_out, opened=opened)
+    await append(
+        house.trail,
+        record.outcome(house.trail, case, (journey, refusal), fan_out=fan_out),
+        duties.of_outcome(case, opened) if refusal is None else (),
+        clock=house.clock,
+        wake=house.wake,
     )
     if refusal is not None:
         raise refusal
     return journey
 
 
-def _decided(house: House, requester: Requester, question: Question) -> Case:
-    policy, now = house.policy(), house.clock.now()
-    request = Request(
-        operation="journey.read",
-        mode="identified",
-        purpose=question.purpose,
-        agreement=question.agreement,
-        recipient=requester.organisation,
-        role=requester.role,
-        assurance=requester.assurance,
-        relationships=_relationships(requester, question),
-        break_glass=False,
-        now=now,
-    )
-    plans = plan(policy, request, house.sources, categories=question.categories)
+async def _redeemed(
+    house: House, requester: Requester, question: Question
+) -> Glass | None:
+    """The glass of the question's token; None where it has none."""
+    if question.break_glass is None:
+        return None
+    try:
+        if house.breaking is None:
+            return refuse()
+        return await house.breaking.redeem(
+            question.break_glass,
+            requester,
+            person=question.person,
+            purpose=question.purpose,
+        )
+    except RequestError as refusal:
+        if refusal.code == "not-permitted":
+            said = record.not_redeemed(
+                house.trail, requester, question, journey=_journey_id()
+            )
+            await house.trail.append(said)
+        raise
+
+
+def _decided(
+    house: House,
+    policy: PolicySet,
+    asked: tuple[Requester, Question],
+    *,
+    glass: Glass | None,
+) -> Case:
+    requester, question = asked
+    request = _request(house, requester, question, breaks_glass=glass is not None)
+    plans = _plans(house, policy, question, request=request)
+    able = house.able(request.recipient, justified=_is_justified(request, question))
+    log_flips(house.shadow(), request, plans, abilities=able)
     for each in plans:
         if any(decision.because[0].code == "policy_error" for decision in _all(each)):
             raise_alarm("policy_error", source=each.source.id)
     return Case(
-        journey_id=f"jny_{secrets.token_urlsafe(12)}",
-        decision_id=f"dec_{secrets.token_urlsafe(12)}",
+        journey_id=_journey_id(),
+        decision_id=letters("dec_"),
         salt=secrets.token_hex(16),
         deadline=house.clock.monotonic() + question.deadline_s,
         requester=requester,
@@ -102,6 +149,51 @@ def _decided(house: House, requester: Requester, question: Question) -> Case:
         policy_version=policy.version,
         plans=plans,
         evidence=_evidence(requester, question),
+        glass=glass.id if glass else None,
+    )
+
+
+def _journey_id() -> str:
+    return f"jny_{secrets.token_urlsafe(12)}"
+
+
+def _request(
+    house: House, requester: Requester, question: Question, *, breaks_glass: bool
+) -> Request:
+    return Request(
+        operation="journey.read",
+        mode="identified",
+        purpose=question.purpose,
+        agreement=question.agreement,
+        recipient=requester.organisation,
+        role=requester.role,
+        assurance=requester.assurance,
+        relationships=_relationships(requester, question),
+        break_glass=breaks_glass,
+        now=house.clock.now(),
+    )
+
+
+def _plans(
+    house: House,
+    policy: PolicySet,
+    question: Question,
+    *,
+    request: Request,
+    justified: bool | None = None,
+) -> tuple[SourcePlan, ...]:
+    """What each source may be asked, with the duties that can be done here.
+
+    `justified` None: as it is, a reason given for a claim or a broken glass or not.
+    """
+    if justified is None:
+        justified = _is_justified(request, question)
+    return plan(
+        policy,
+        request,
+        house.sources,
+        categories=question.categories,
+        abilities=house.able(request.recipient, justified=justified),
     )
 
 
@@ -112,25 +204,91 @@ def _all(planned: SourcePlan) -> list[Decision]:
 
 def _relationships(requester: Requester, question: Question) -> frozenset[str]:
     asserted = frozenset(each.kind for each in requester.relationships)
-    return asserted | ({_SELF_CLAIMED} if question.claim else frozenset())
+    return asserted | _claimed(question)
+
+
+def _claimed(question: Question) -> frozenset[str]:
+    """What is taken on the caller's word; any other kind needs evidence."""
+    claim = question.claim
+    named = {claim.kind} if claim is not None else set()
+    return frozenset(named & {duties.SELF_CLAIMED})
 
 
 def _evidence(requester: Requester, question: Question) -> tuple[str, ...]:
     asserted = [f"{each.kind}@{each.organisation}" for each in requester.relationships]
-    return (*asserted, *([_SELF_CLAIMED] if question.claim else []))
+    return (*asserted, *_claimed(question))
 
 
-async def _refuse_or_intend(house: House, case: Case) -> None:
+async def _refuse_or_intend(house: House, case: Case, policy: PolicySet) -> None:
     """The first record: a refusal, or the intent without which nothing is asked."""
+    refusal = _refusal(house, case, policy)
+    if refusal is not None:
+        await house.trail.append(record.denied(house.trail, case, refusal.code))
+        raise refusal.about_decision(case.decision_id)
+    await append(
+        house.trail,
+        record.intent(house.trail, case),
+        duties.of_intent(case),
+        clock=house.clock,
+        wake=house.wake,
+    )
+
+
+def _refusal(house: House, case: Case, policy: PolicySet) -> RequestError | None:
+    """Why nothing may be asked, if so: by the request and the rules, of no person."""
     unseen = strictness.invisible(case.question.require, case.plans)
     if unseen:
-        await house.trail.append(record.denied(house.trail, case, "request-invalid"))
-        raise RequestError("request-invalid", errors=unseen)
+        return RequestError("request-invalid", errors=unseen)
+    wait_s = _over_budget(house, case)
+    if wait_s is not None:
+        raise_alarm("people_budget_spent", source=case.request.recipient)
+        return RequestError("people-budget-spent", retry_after_s=wait_s)
+    if _wants_reason(house, case, policy):
+        field_error = FieldError(pointer="/relationship/reason", code="missing")
+        message = "An agreement wants a reason: say in relationship why you ask."
+        return RequestError("request-invalid", message, errors=(field_error,))
     in_question = [each for each in case.plans if each.decisions]
     if in_question and not any(each.permitted for each in in_question):
-        await house.trail.append(record.denied(house.trail, case, "not-permitted"))
-        raise RequestError("not-permitted", _why_not(in_question))
-    await house.trail.append(record.intent(house.trail, case))
+        return RequestError("not-permitted", _why_not(in_question))
+    return None
+
+
+def _over_budget(house: House, case: Case) -> int | None:
+    """Seconds to wait, for a caller who has claimed too many people this hour.
+
+    Whoever stands in an evidenced relationship needs no claim, and a broken glass is
+    never refused for being one of many: others are told of it.
+    """
+    if not _claimed(case.question) or case.glass is not None:
+        return None
+    rests = {p.relationship for each in case.plans for p in duties.permits(each)}
+    if rests - {duties.SELF_CLAIMED}:
+        return None
+    person = record.subjects(house.trail, case.question.person)[0]
+    return house.claims.spend(case.requester, person, now=case.request.now)
+
+
+def _wants_reason(house: House, case: Case, policy: PolicySet) -> bool:
+    """Whether a cell is refused for want of a reason, and for that alone."""
+    wanting = {
+        (each.source.id, category)
+        for each in case.plans
+        for category, decision in each.decisions.items()
+        if decision.because[0].code == "obligation_unsupported"
+    }
+    if not wanting:
+        return False
+    given = _plans(house, policy, case.question, request=case.request, justified=True)
+    return any(
+        (each.source.id, category) in wanting
+        for each in given
+        for category in each.permitted
+    )
+
+
+def _is_justified(request: Request, question: Question) -> bool:
+    """Whether a reason was given, for a claim or a broken glass."""
+    return request.break_glass or question.claim is not None
 
 
 def _why_not(plans: Sequence[SourcePlan]) -> str:
@@ -198,10 +356,9 @@ def _opened(case: Case, fan_out: FanOut) -> tuple[ReleasedSource, ...]:
 
 
 async def _told(
-    house: House, case: Case, fan_out: FanOut
+    house: House, case: Case, fan_out: FanOut, *, opened: tuple[ReleasedSource, ...]
 ) -> tuple[Journey, RequestError | None]:
     """The journey, and why it may not be given where a condition is not met."""
-    opened = _opened(case, fan_out)
     telling = partial(tell, case, opened, fan_out.known, names=house.names)
     if sum(len(source.entries) for source in opened) > _LONG:
         async with house.telling:

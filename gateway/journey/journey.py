@@ -1,6 +1,6 @@
 """The journey as callers see it. The OpenAPI document is made from these shapes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -28,6 +28,9 @@ MomentText = Annotated[
         "full time with its offset. See the precision beside it.",
     ),
 ]
+
+
+_SOME: Final = 500  # events written at once
 
 
 class Shape(Struct, frozen=True, kw_only=True, gc=False):
@@ -163,12 +166,12 @@ class JourneyEvent(Shape, frozen=True, kw_only=True):
     end: MomentText | None
     end_precision: Precision | None
     recorded_at: MomentText | None
-    codes: list[EventCode]
-    detail: list[EventDetail]
-    labels: list[str]
-    altered: list[str]
-    caveats: list[str]
-    same_as: list[str]
+    codes: tuple[EventCode, ...]
+    detail: tuple[EventDetail, ...]
+    labels: tuple[str, ...]
+    altered: tuple[str, ...]
+    caveats: tuple[str, ...]
+    same_as: tuple[str, ...]
     provenance: Provenance
 
 
@@ -199,6 +202,7 @@ class JourneyDecision(Shape, frozen=True, kw_only=True):
     policy: str
     evidence: str | None
     obligations: list[str]
+    retain_seconds: int | None
     because: list[Because]
 
 
@@ -219,3 +223,16 @@ class Journey(Shape, frozen=True, kw_only=True):
 def as_json(shape: Struct) -> bytes:
     """UTF-8 JSON of a shape, in the order of its fields."""
     return msgspec.json.encode(shape)
+
+
+def written(journey: Journey) -> bytes:
+    """`as_json`, events some at a time: a thread that writes many gives way between."""
+    events = journey.events
+    if len(events) <= _SOME:
+        return as_json(journey)
+    pieces = (
+        msgspec.json.encode(events[first : first + _SOME])[1:-1]
+        for first in range(0, len(events), _SOME)
+    )
+    listed = msgspec.Raw(b"[%b]" % b",".join(pieces))
+    return as_json(msgspec.structs.replace(journey, events=listed))

@@ -39,3 +39,4 @@ class Question:
     deadline_s: float
     agreement: str | None
     claim: Claim | None
+    break_glass: str | None = field(default=None, repr=False)  # the token

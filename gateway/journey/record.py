@@ -1,27 +1,47 @@
 """What a journey question leaves in the audit trail: metadata, never content."""
 
+from collections.abc import Iterator
+from typing import Final
+
+from adapters.contract import Identifier, Identifiers
+from gateway.access.acting import actor_of
+from gateway.access.requester import Requester
 from gateway.audit.keys import Subject
-from gateway.audit.records import Actor, Decided, Denied, Intent, Outcome, SourceOutcome
+from gateway.audit.records import (
+    Basis,
+    Decided,
+    Denied,
+    Intent,
+    Outcome,
+    SourceOutcome,
+)
 from gateway.audit.trail import Trail
 from gateway.journey.ask import FanOut
 from gateway.journey.journey import Journey
 from gateway.journey.outcome import Answered
+from gateway.journey.question import Question
 from gateway.journey.telling import Case
+from gateway.policy.plan import SourcePlan
 from gateway.problems import RequestError
+
+_REASON: Final = "urn:throughline:reason"
 
 
 def intent(trail: Trail, case: Case) -> Intent:
     """That these sources are about to be asked, about whom, and why they may be."""
     return Intent(
         journey=case.journey_id,
-        actor=_actor(case),
+        actor=actor_of(case.requester),
         purpose=case.question.purpose,
         policy=case.policy_version,
-        subjects=_subjects(trail, case),
+        subjects=subjects(trail, case.question.person),
         decisions=_decisions(case),
         sources=tuple(each.source.id for each in case.plans if each.permitted),
         evidence=case.evidence,
         agreement=case.question.agreement,
+        decision=case.decision_id,
+        basis=_basis(trail, case),
+        break_glass=case.glass,
     )
 
 
@@ -29,14 +49,17 @@ def denied(trail: Trail, case: Case, code: str) -> Denied:
     """That a question was refused before any source was asked."""
     return Denied(
         journey=case.journey_id,
-        actor=_actor(case),
+        actor=actor_of(case.requester),
         code=code,
         purpose=case.question.purpose,
         policy=case.policy_version,
-        subjects=_subjects(trail, case),
+        subjects=subjects(trail, case.question.person),
         decisions=_decisions(case),
         evidence=case.evidence,
         agreement=case.question.agreement,
+        decision=case.decision_id,
+        basis=_basis(trail, case),
+        break_glass=case.glass,
     )
 
 
@@ -76,33 +99,60 @@ def outcome(
     )
 
 
-def _actor(case: Case) -> Actor:
-    who = case.requester
-    return Actor(
-        issuer=who.issuer,
-        subject=who.subject,
-        client_id=who.client_id,
-        organisation=who.organisation,
-        role=who.role,
+def not_redeemed(
+    trail: Trail, requester: Requester, question: Question, *, journey: str
+) -> Denied:
+    """That a break-glass token was not good for the question it came with."""
+    return Denied(
+        journey=journey,
+        actor=actor_of(requester),
+        code="not-permitted",
+        purpose=question.purpose,
+        subjects=subjects(trail, question.person),
+        evidence=("break-glass",),
     )
 
 
-def _subjects(trail: Trail, case: Case) -> tuple[Subject, ...]:
-    person = case.question.person
+def subjects(trail: Trail, person: Identifiers) -> tuple[Subject, ...]:
+    """A person as the trail names them, by each identifier that was asked by."""
     number = (trail.subject_of(person.nhs_number),) if person.nhs_number else ()
     others = sorted(person.others, key=lambda each: (each.system, each.value))
     return (*number, *(trail.subject_of(each) for each in others))
 
 
-def _decisions(case: Case) -> tuple[Decided, ...]:
-    return tuple(
-        Decided(
-            organisation=each.source.organisation.ods,
-            category=category,
-            effect=decision.effect,
-            code=decision.because[0].code,
-            authority=decision.authority,
-        )
-        for each in case.plans
-        for category, decision in each.decisions.items()
+def _basis(trail: Trail, case: Case) -> Basis:
+    request, claim = case.request, case.question.claim
+    said = None if claim is None else claim.reason
+    return Basis(
+        operation=request.operation,
+        mode=request.mode,
+        assurance=request.assurance,
+        relationships=tuple(sorted(request.relationships)),
+        at=request.now,
+        justified=case.glass is not None or claim is not None,
+        # Keyed as a person is, since few words are soon guessed too.
+        reason_hmac=trail.subject_of(Identifier(_REASON, said)).hmac if said else None,
     )
+
+
+def _decisions(case: Case) -> tuple[Decided, ...]:
+    return tuple(told for plan in case.plans for told in _of_source(plan))
+
+
+def _of_source(plan: SourcePlan) -> Iterator[Decided]:
+    """What was decided of one source, told once for the categories it is alike of."""
+    alike: dict[tuple[str, str, str | None], list[str]] = {}
+    for category, decision in plan.decisions.items():
+        said = (decision.effect, decision.because[0].code, decision.authority)
+        alike.setdefault(said, []).append(category)
+    for (effect, code, authority), categories in alike.items():
+        yield Decided(
+            source=plan.source.id,
+            organisation=plan.source.organisation.ods,
+            categories=tuple(sorted(categories)),
+            effect=effect,
+            code=code,
+            authority=authority,
+            labels=plan.source.labels,
+            flags=tuple(f"{k}={v}" for k, v in sorted(plan.source.flags.items())),
+        )

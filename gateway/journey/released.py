@@ -22,6 +22,7 @@ class ReleasedSource:
     person_view: View = FULL_VIEW
     withheld: int = 0
     withheld_categories: frozenset[str] = frozenset()
+    unconfirmed: bool = False  # some of it as nobody confirmed a row filter
     silent: bool = False  # a rule that may not be seen emptied it
     failed: bool = False  # deciding went wrong, so all was withheld
 
@@ -59,6 +60,7 @@ def _opened(asked: Asked, plan: SourcePlan, now: datetime) -> ReleasedSource:
         person_view=headers[0][1] if headers else FULL_VIEW,
         withheld=events.withheld,
         withheld_categories=events.withheld_categories,
+        unconfirmed=events.unconfirmed,
         silent=events.silent,
         failed=events.failed or header.failed,
     )

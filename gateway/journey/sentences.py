@@ -22,6 +22,8 @@ _GAPS: Final = {
     "somebody else's; they are withheld, and what it holds on this person may be "
     "missing.",
     "withheld policy": "Some of what {who} holds is withheld.",
+    "withheld optout_unconfirmed": "Some of what {who} holds is withheld: it could not "
+    "be confirmed that nothing speaks against its use here.",
     "not_asked no_hint": "{who} could not be asked: none of the identifiers known is "
     "one it uses; {what} may be missing.",
     "not_asked no_time": "There was no time left to ask {who}; {what} may be missing.",
@@ -39,6 +41,7 @@ _SHORT: Final = {
     "not_asked overloaded": "was too busy to be asked",
 }
 _FAILED: Final = frozenset(key.split()[0] for key in _SHORT)
+_NO_FAILURE: Final = frozenset({"policy", "optout_unconfirmed", "outside_question"})
 _SAYS_WHAT_IS_MISSING: Final = frozenset({"withheld", "stale"})
 # Worth a sentence of its own: records that are there, or may be, and are not shown.
 _LEFT_OUT: Final = {
@@ -130,10 +133,15 @@ def _answered(answered: int, listed: int) -> str:
 
 
 def _is_failure(each: Told) -> bool:
-    return each.state in _FAILED and each.reason not in {"policy", "outside_question"}
+    return each.state in _FAILED and each.reason not in _NO_FAILURE
 
 
 def _part_withheld(each: Told) -> str:
+    if each.reason == "optout_unconfirmed":
+        return (
+            f"{who(each.source)} has part withheld, as it could not be confirmed that "
+            "nothing speaks against its use here."
+        )
     return f"{who(each.source)} has part withheld."
 
 

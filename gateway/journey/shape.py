@@ -4,20 +4,18 @@ Every field a view may hide or mask has its line here; a test holds the list equ
 to the policy vocabulary's, so that no field can be promised hidden and then shown.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 
-from adapters.contract import Code, Detail, Event, Person
+from adapters.contract import Event, Person
 from adapters.moment import Moment, Precision
 from gateway.journey.identity import Link
 from gateway.journey.journey import (
-    EventCode,
-    EventDetail,
     EventLink,
     JourneyEvent,
     JourneyPerson,
@@ -54,21 +52,18 @@ class Teller:
     names: Mapping[str, str]
     _places: dict[str, OrganisationName] = field(default_factory=dict)
     _links: dict[Link, EventLink] = field(default_factory=dict)
+    # By the view's own id, which is sooner had than its hash; a shaper keeps its view.
+    _shapers: "dict[int, Shaper]" = field(default_factory=dict)
 
-    def provenance(self, entry: Entry) -> Provenance:
-        """Where an event of this source comes from."""
-        profile = self.source.adapter.profile
-        return Provenance(
-            source=self.source.id,
-            organisation=self._place(entry.event.organisation),
-            record_id=entry.event.record_id,
-            retrieved_at=self.retrieved_at,
-            adapter=profile.adapter,
-            mapping=profile.mapping,
-            link=self._link(entry.link),
-        )
+    def under(self, view: View) -> "Shaper":
+        """What tells this source's events as a view lets them be seen."""
+        known = self._shapers.get(id(view))
+        if known is None:
+            known = self._shapers[id(view)] = Shaper(self, view)
+        return known
 
-    def _place(self, told: str | None) -> OrganisationName:
+    def place(self, told: str | None) -> OrganisationName:
+        """Where an event happened: at its owner's, unless the record says otherwise."""
         ods = told or self.source.organisation.ods
         known = self._places.get(ods)
         if known is None:
@@ -76,7 +71,8 @@ class Teller:
             self._places[ods] = known
         return known
 
-    def _link(self, link: Link) -> EventLink:
+    def link(self, link: Link) -> EventLink:
+        """How a record was tied to the person."""
         known = self._links.get(link)
         if known is None:
             known = EventLink(method=link.method, confidence=link.confidence)
@@ -84,43 +80,109 @@ class Teller:
         return known
 
 
-def shape_event(
-    entry: Entry,
-    view: View,
-    teller: Teller,
-    *,
-    key: str,
-    same_as: list[str],
-) -> JourneyEvent:
-    """One event as the caller may see it; `key` and `same_as` are the weave's ids."""
-    event = entry.event
-    is_exact = view.date_grain == "exact"
-    start, end = coarsened(event.start, view), coarsened(event.end, view)
-    recorded = coarsened(event.recorded, view)
-    shaped = JourneyEvent(
-        id=key,
-        kind=event.kind,
-        kind_code=event.kind_code,
-        category=entry.category,
-        title=event.title,
-        status=event.status,
-        start=start.text if start else None,
-        start_precision=start.precision if start else None,
-        end=end.text if end else None,
-        end_precision=end.precision if end else None,
-        recorded_at=recorded.text if recorded else None,
-        codes=[_code(code) for code in event.codes],
-        detail=[_detail(each) for each in event.detail],
-        labels=sorted(entry.labels),
-        altered=[] if is_exact else _grain_stamp(view, event),
-        caveats=_caveats(event, teller.as_of),
-        same_as=same_as,
-        provenance=teller.provenance(entry),
+class Shaper:
+    """Tells the events of one source under one view; what they share is made once."""
+
+    __slots__ = (
+        "_adapter",
+        "_altered",
+        "_is_exact",
+        "_mapping",
+        "_owners",
+        "_source",
+        "_taken_out",
+        "_teller",
+        "_view",
+        "hides_record",
     )
-    if view.hide_fields or view.mask_fields:
-        owner = entry.source.organisation
-        return _obliged(shaped, view, OrganisationName(ods=owner.ods, name=owner.name))
-    return shaped
+
+    def __init__(self, teller: Teller, view: View) -> None:
+        profile = teller.source.adapter.profile
+        named = view.hide_fields | {name for name, _ in view.mask_fields}
+        masked = {name for name, level in view.mask_fields if level != "none"}
+        taken_out = sorted((view.hide_fields | masked) & EVENT_FIELDS)
+        self._adapter, self._mapping = profile.adapter, profile.mapping
+        self._source = teller.source.id
+        self._owners = teller.place(None)
+        self._teller = teller
+        self._view = view
+        self._is_exact = view.date_grain == "exact"
+        self._taken_out = tuple(taken_out)
+        self._altered = tuple(
+            f"{name} {REDACTED if name in view.hide_fields else MASKED}"
+            for name in taken_out
+        )
+        self.hides_record = "event.record_id" in named
+
+    def event(
+        self, entry: Entry, *, key: str, same_as: tuple[str, ...]
+    ) -> JourneyEvent:
+        """An event as the caller may see it; `key` and `same_as` are the weave's."""
+        event = entry.event
+        if self._is_exact:
+            start, end, recorded = event.start, event.end, event.recorded
+            altered: tuple[str, ...] = ()
+        else:
+            start, end, recorded = (
+                coarsened(moment, self._view)
+                for moment in (event.start, event.end, event.recorded)
+            )
+            altered = _grain_stamp(self._view, event)
+        # Most records tell one moment twice or thrice; writing it is not cheap.
+        started = start.text if start else None
+        shaped = JourneyEvent(
+            id=key,
+            kind=event.kind,
+            kind_code=event.kind_code,
+            category=entry.category,
+            title=event.title,
+            status=event.status,
+            start=started,
+            start_precision=start.precision if start else None,
+            end=started if end is start else end.text if end else None,
+            end_precision=end.precision if end else None,
+            recorded_at=started
+            if recorded is start
+            else recorded.text
+            if recorded
+            else None,
+            codes=event.codes,  # type: ignore[arg-type]  # the contract's, field for field: a test holds it
+            detail=event.detail,  # type: ignore[arg-type]  # the contract's, field for field: a test holds it
+            labels=tuple(sorted(entry.labels)) if entry.labels else (),
+            altered=altered,
+            caveats=_caveats(event, self._teller.as_of),
+            same_as=same_as,
+            provenance=self._provenance(entry),
+        )
+        return self._obliged(shaped) if self._taken_out else shaped
+
+    def _provenance(self, entry: Entry) -> Provenance:
+        """Where an event of this source comes from."""
+        teller = self._teller
+        event = entry.event
+        place = event.organisation
+        return Provenance(
+            source=self._source,
+            organisation=teller.place(place) if place else self._owners,
+            record_id=event.record_id,
+            retrieved_at=teller.retrieved_at,
+            adapter=self._adapter,
+            mapping=self._mapping,
+            link=teller.link(entry.link),
+        )
+
+    def _obliged(self, event: JourneyEvent) -> JourneyEvent:
+        """Without what the view hides or masks, and saying so."""
+        for name in self._taken_out:
+            if name == "event.organisation":
+                # The owner is known from the source; where it happened is hidden.
+                owner = self._teller.source.organisation
+                place = OrganisationName(ods=owner.ods, name=owner.name)
+                shown = msgspec.structs.replace(event.provenance, organisation=place)
+                event = msgspec.structs.replace(event, provenance=shown)
+            else:
+                event = _TAKE_OUT[name](event)
+        return msgspec.structs.replace(event, altered=event.altered + self._altered)
 
 
 def event_id(entry: Entry, salt: str) -> str:
@@ -133,7 +195,7 @@ def event_id(entry: Entry, salt: str) -> str:
     named = "\x1f".join(
         (salt, entry.source.id, event.kind, event.record_id, event.version or "")
     )
-    digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
     return f"evt_{digest[:_ID_DIGITS]}"
 
 
@@ -147,8 +209,8 @@ def coarsened(moment: Moment | None, view: View) -> Moment | None:
     return Moment(moment.at, _PRECISIONS[allowed])
 
 
-def _grain_stamp(view: View, event: Event) -> list[str]:
-    return [
+def _grain_stamp(view: View, event: Event) -> tuple[str, ...]:
+    return tuple(
         f"event.{name} {MASKED}"
         for name, moment in (
             ("start", event.start),
@@ -156,29 +218,16 @@ def _grain_stamp(view: View, event: Event) -> list[str]:
             ("recorded_at", event.recorded),
         )
         if coarsened(moment, view) is not moment
-    ]
+    )
 
 
-def _caveats(event: Event, as_of: datetime) -> list[str]:
+def _caveats(event: Event, as_of: datetime) -> tuple[str, ...]:
     ahead = (
         event.start is not None
         and event.start.at > as_of
         and event.status not in {"planned", "cancelled", "entered-in-error"}
     )
-    return [*event.caveats, "after_as_of"] if ahead else list(event.caveats)
-
-
-def _detail(detail: Detail) -> EventDetail:
-    return EventDetail(
-        element=detail.element,
-        value=detail.value,
-        unit=detail.unit,
-        code=_code(detail.code) if detail.code else None,
-    )
-
-
-def _code(code: Code) -> EventCode:
-    return EventCode(system=code.system, code=code.code, display=code.display)
+    return (*event.caveats, "after_as_of") if ahead else event.caveats
 
 
 # How each field of the policy vocabulary is taken out of an event. Fields that a
@@ -188,9 +237,9 @@ _TAKE_OUT: Final[Mapping[str, Callable[[JourneyEvent], JourneyEvent]]] = {
         e, provenance=msgspec.structs.replace(e.provenance, record_id=None)
     ),
     "event.title": lambda e: msgspec.structs.replace(e, title=None),
-    "event.codes": lambda e: msgspec.structs.replace(e, codes=[]),
+    "event.codes": lambda e: msgspec.structs.replace(e, codes=()),
     "event.kind_code": lambda e: msgspec.structs.replace(e, kind_code=None),
-    "event.detail": lambda e: msgspec.structs.replace(e, detail=[]),
+    "event.detail": lambda e: msgspec.structs.replace(e, detail=()),
     "event.status": lambda e: msgspec.structs.replace(e, status="unknown"),
     "event.recorded_at": lambda e: msgspec.structs.replace(e, recorded_at=None),
 }
@@ -211,24 +260,6 @@ PERSON_FIELDS: Final = frozenset(
     {"person.nhs_number", "person.name", "person.birth_date"}
 )
 EVENT_FIELDS: Final = frozenset(_TAKE_OUT) | {"event.organisation"}
-
-
-def _obliged(event: JourneyEvent, view: View, owner: OrganisationName) -> JourneyEvent:
-    masked = {name for name, level in view.mask_fields if level != "none"}
-    altered = list(event.altered)
-    for name in sorted((view.hide_fields | masked) & EVENT_FIELDS):
-        altered.append(f"{name} {REDACTED if name in view.hide_fields else MASKED}")
-        if name == "event.organisation":
-            # The owner is known from the source; only where it happened is hidden.
-            event = msgspec.structs.replace(
-                event,
-                provenance=msgspec.structs.replace(
-                    event.provenance, organisation=owner
-                ),
-            )
-        else:
-            event = _TAKE_OUT[name](event)
-    return msgspec.structs.replace(event, altered=altered)
 
 
 def shape_person(

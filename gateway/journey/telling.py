@@ -22,13 +22,7 @@ from gateway.journey.journey import (
 from gateway.journey.outcome import Answered, Entry
 from gateway.journey.question import Question
 from gateway.journey.released import ReleasedSource
-from gateway.journey.shape import (
-    Teller,
-    event_id,
-    shape_event,
-    shape_person,
-    shows,
-)
+from gateway.journey.shape import Shaper, Teller, event_id, shape_person, shows
 from gateway.policy.plan import SourcePlan
 from policies.decide import Request
 from policies.obligations import View
@@ -51,6 +45,7 @@ class Case:
     policy_version: str
     plans: tuple[SourcePlan, ...]
     evidence: tuple[str, ...]
+    glass: str | None = None  # the id of the broken glass it is asked under
 
 
 def tell(
@@ -75,16 +70,16 @@ def tell(
         completeness=completeness,
         events=_events(case, kept, names),
         discrepancies=discrepancies(kept, known),
-        decision=_decision(case),
+        decision=_decision(case, kept),
         receipt=None,
     )
 
 
 def _within(opened: Sequence[ReleasedSource], limit: int) -> tuple[ReleasedSource, ...]:
     """At most `limit` events in all, the earliest; a source that lost some says so."""
-    everything = [entry for source in opened for entry, _ in source.entries]
-    if len(everything) <= limit:
+    if sum(len(source.entries) for source in opened) <= limit:
         return tuple(opened)
+    everything = (entry for source in opened for entry, _ in source.entries)
     kept = set(map(id, weave.order(everything)[:limit]))
     return tuple(_cut(source, kept) for source in opened)
 
@@ -104,48 +99,44 @@ def _cut(source: ReleasedSource, kept: set[int]) -> ReleasedSource:
 def _events(
     case: Case, opened: Sequence[ReleasedSource], names: Mapping[str, str]
 ) -> list[JourneyEvent]:
-    views: dict[int, View] = {}
-    tellers: dict[str, Teller] = {}
+    shapers: dict[int, Shaper] = {}  # by the id of the entry that each is to tell
     for source in opened:
         outcome = source.outcome
         if isinstance(outcome, Answered):
-            tellers[source.asked.source.id] = Teller(
+            teller = Teller(
                 source=source.asked.source,
                 retrieved_at=timestamp(outcome.retrieved_at),
                 as_of=outcome.as_of,
                 names=names,
             )
-        views |= {id(entry): view for entry, view in source.entries}
+            for entry, view in source.entries:
+                shapers[id(entry)] = teller.under(view)
     ordered = weave.order(entry for source in opened for entry, _ in source.entries)
-    ids = _ids(ordered, views, case.salt)
+    telling = [shapers[id(entry)] for entry in ordered]
+    ids = _ids(ordered, telling, case.salt)
     twins = weave.pairs(ordered)
     return [
-        shape_event(
+        shaper.event(
             entry,
-            views[id(entry)],
-            tellers[entry.source.id],
             key=ids[index],
-            same_as=sorted(ids[twin] for twin in twins.get(index, ())),
+            same_as=tuple(sorted(ids[twin] for twin in twins[index]))
+            if index in twins
+            else (),
         )
-        for index, entry in enumerate(ordered)
+        for index, (entry, shaper) in enumerate(zip(ordered, telling, strict=True))
     ]
 
 
-def _ids(ordered: Sequence[Entry], views: Mapping[int, View], salt: str) -> list[str]:
+def _ids(ordered: Sequence[Entry], telling: Sequence[Shaper], salt: str) -> list[str]:
     """An id for each entry; a source that gives one record id twice gets two."""
     ids = []
     times: dict[str, int] = {}
-    for entry in ordered:
-        found = event_id(entry, salt if _hides_record(views[id(entry)]) else "")
-        times[found] = times.get(found, 0) + 1
-        ids.append(found if times[found] == 1 else f"{found}_{times[found]}")
+    for entry, shaper in zip(ordered, telling, strict=True):
+        found = event_id(entry, salt if shaper.hides_record else "")
+        before = times.get(found, 0)
+        times[found] = before + 1
+        ids.append(f"{found}_{before + 1}" if before else found)
     return ids
-
-
-def _hides_record(view: View) -> bool:
-    return bool(view.hide_fields or view.mask_fields) and (
-        "event.record_id" in view.hide_fields | dict(view.mask_fields).keys()
-    )
 
 
 def _person(
@@ -185,14 +176,14 @@ def _vouched(told: Sequence[ReleasedSource], known: Known) -> str | None:
     return known.nhs_number if known.nhs_number in said else None
 
 
-def _decision(case: Case) -> JourneyDecision:
-    obligations: set[str] = set()
+def _decision(case: Case, opened: Sequence[ReleasedSource]) -> JourneyDecision:
+    views = _views(case, opened)
+    bounds = [view.retain_seconds for view in views]
     because: dict[tuple[str, str, str], Because] = {}
     for planned in case.plans:
         owner = planned.source.organisation.ods
         for category, decision in planned.decisions.items():
             first = decision.because[0]
-            obligations |= decision.view.axes
             because[owner, category, decision.effect] = Because(
                 organisation=owner,
                 category=category,
@@ -205,6 +196,19 @@ def _decision(case: Case) -> JourneyDecision:
         decision_id=case.decision_id,
         policy=case.policy_version,
         evidence=", ".join(case.evidence) or None,
-        obligations=sorted(obligations),
+        obligations=sorted({axis for view in views for axis in view.axes}),
+        retain_seconds=min((each for each in bounds if each is not None), default=None),
         because=[because[key] for key in sorted(because)],
     )
+
+
+def _views(case: Case, opened: Sequence[ReleasedSource]) -> set[View]:
+    """Every view the answer stands under: as planned, and as labels made it."""
+    decisions = (each for plan in case.plans for each in plan.decisions.values())
+    views = {each.view for each in decisions if each.effect == "permit"}
+    for source in opened:
+        # Items of one source share few views; to hash each view once is enough.
+        views |= set({id(view): view for _, view in source.entries}.values())
+        if source.person is not None:
+            views.add(source.person_view)
+    return views

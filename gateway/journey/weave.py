@@ -34,7 +34,8 @@ def order(entries: Iterable[Entry]) -> list[Entry]:
     # A float tells nearly all apart, and is compared far sooner than what follows it;
     # where it cannot, as far from now, the whole place is compared.
     known = list(entries)
-    times = [_seconds(entry) for entry in known]
+    starts = [entry.event.start for entry in known]
+    times = [inf if start is None else start.at.timestamp() for start in starts]
     placed = sorted(range(len(known)), key=times.__getitem__)
     ordered = [known[index] for index in placed]
     times.sort()
@@ -54,11 +55,6 @@ def _runs(ties: Iterable[int]) -> Iterator[slice]:
         last = place
     if first >= 0:
         yield slice(first, last + 2)
-
-
-def _seconds(entry: Entry) -> float:
-    start = entry.event.start
-    return inf if start is None else start.at.timestamp()
 
 
 def _place(entry: Entry) -> tuple[datetime, int, str, str, str]:
@@ -98,36 +94,38 @@ def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
 def _spans(entries: Sequence[Entry]) -> Iterator[list[_Span]]:
     """The starts of each kind of which two sources tell."""
     by_kind: dict[str, list[_Span]] = {}
-    sources: dict[str, set[str]] = {}
     for index, entry in enumerate(entries):
         event = entry.event
-        start, kind = event.start, event.kind
+        start = event.start
         if start is None or event.status == "entered-in-error":
             continue
-        if kind not in by_kind:
-            by_kind[kind], sources[kind] = [], set()
-        by_kind[kind].append(_span(start, index))
-        sources[kind].add(entry.source.id)
-    for kind, spans in by_kind.items():
-        if len(sources[kind]) > 1:
+        spans = by_kind.get(event.kind)
+        if spans is None:
+            spans = by_kind[event.kind] = []
+        at, width = start.at, _FINE.get(start.precision)
+        if width is not None and at.tzinfo is UTC:
+            spans.append((at, at + width, index))
+        else:
+            spans.append((at.astimezone(UTC), start.latest.astimezone(UTC), index))
+    for spans in by_kind.values():
+        first = entries[spans[0][2]].source.id
+        if any(entries[index].source.id != first for _, _, index in spans):
             yield spans
-
-
-def _span(start: Moment, index: int) -> _Span:
-    at = start.at
-    width = _FINE.get(start.precision)
-    if at.tzinfo is UTC and width is not None:
-        return at, at + width, index
-    return at.astimezone(UTC), start.latest.astimezone(UTC), index
 
 
 def _overlapping(spans: list[_Span]) -> Iterator[tuple[int, int]]:
     """Every two whose starts may be one instant, once; crowds left out."""
     spans.sort()
     starts = [start for start, _, _ in spans]
-    for following, (start, latest, left) in enumerate(spans, 1):
-        if following == len(starts) or starts[following] >= latest:
-            continue
+    near = [
+        place
+        for place, ((_, latest, _), following) in enumerate(
+            zip(spans, starts[1:], strict=False), 1
+        )
+        if following < latest
+    ]
+    for following in near:
+        start, latest, left = spans[following - 1]
         end = bisect_left(starts, latest, lo=following)
         if end - bisect_left(starts, start) <= _CROWD:
             for _, _, right in spans[following:end]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.access.requester import Requester
-from gateway.policy.plan import decide_cells
+from gateway.policy.plan import SUPPORTED, Abilities, decide_cells
 from gateway.sources import Source
 from policies.compile import PolicySet
 from policies.decide import Request
@@ -21,7 +21,12 @@ class Permission:
 
 
 def permissions(
-    policy: PolicySet, requester: Requester, source: Source, *, now: datetime
+    policy: PolicySet,
+    requester: Requester,
+    source: Source,
+    *,
+    now: datetime,
+    abilities: Abilities = lambda _: SUPPORTED,
 ) -> tuple[Permission, ...]:
     """What could be asked, if the relationship were evidenced.
 
@@ -32,7 +37,7 @@ def permissions(
         opened: dict[tuple[str, ...], list[str]] = {}
         for relationship in RELATIONSHIPS:
             request = _request(requester, purpose, relationship, now=now)
-            categories = tuple(_permitted(policy, request, source))
+            categories = tuple(_permitted(policy, request, source, abilities=abilities))
             if categories:
                 opened.setdefault(categories, []).append(relationship)
         found += [
@@ -42,9 +47,12 @@ def permissions(
     return tuple(found)
 
 
-def _permitted(policy: PolicySet, request: Request, source: Source) -> list[str]:
+def _permitted(
+    policy: PolicySet, request: Request, source: Source, *, abilities: Abilities
+) -> list[str]:
     categories = sorted(source.held)
-    decisions = decide_cells(policy, request, [(source, each) for each in categories])
+    cells = [(source, each) for each in categories]
+    decisions = decide_cells(policy, request, cells, abilities=abilities)
     both = zip(categories, decisions, strict=True)
     return [category for category, decision in both if decision.effect == "permit"]
 

@@ -1,8 +1,8 @@
 """The policy set in force: agreements, local rules and signatures kept as files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -73,12 +73,27 @@ def _read_all(paths: Iterable[Path]) -> Iterator[Agreement | LocalRule | Signatu
 
 def read_yaml(path: Path) -> list[dict[str, object]]:
     """The documents of a YAML file, every scalar as text."""
+    # With every scalar as text, a document without anything in it is the empty one.
+    documents = [each for each in _read(path, yaml.load_all) if each != ""]
+    if not all(isinstance(each, dict) for each in documents):
+        message = "holds something that is not a document. Start it with kind:."
+        raise ConfigurationError(message, file=str(path))
+    return documents
+
+
+def read_nodes(path: Path) -> list[yaml.Node]:
+    """The same documents as nodes, each with the place where it stands."""
+    found: list[yaml.Node] = _read(path, yaml.compose_all)
+    return [each for each in found if each.value != ""]
+
+
+def _read(path: Path, read: Callable[..., Iterable[Any]]) -> list[Any]:
     try:
         text = path.read_text("utf-8")
         if len(text) > _FILE_BYTES:
             message = "is larger than 1 MiB. Split it."
             raise ConfigurationError(message, file=str(path))
-        found = list(yaml.load_all(text, Loader=_Strings))
+        return list(read(text, Loader=_Strings))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigurationError(
@@ -93,9 +108,3 @@ def read_yaml(path: Path) -> list[dict[str, object]]:
     except RecursionError:
         message = "is nested too deeply. Flatten it."
         raise ConfigurationError(message, file=str(path)) from None
-    # With every scalar as text, a document without anything in it is the empty one.
-    documents = [each for each in found if each != ""]
-    if not all(isinstance(each, dict) for each in documents):
-        message = "holds something that is not a document. Start it with kind:."
-        raise ConfigurationError(message, file=str(path))
-    return documents

@@ -38,8 +38,10 @@ class Database:
         self.file = _file_of(url)
         self.engine = _engine(url, 0.8 * busy_s)
         self.writer = None if self.file is None else _writer(url, 0.8 * busy_s)
+        self.reader = None if self.file is None else _reader(url, 0.8 * busy_s)
         self._busy_s = busy_s
         self._thread: ThreadPoolExecutor | None = None
+        self._reading: ThreadPoolExecutor | None = None
 
     async def migrate(self) -> None:
         """Bring the tables up to date; a second process waits for the first."""
@@ -78,20 +80,55 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, _at_once, self.writer, work)
 
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """What `work` returns of one moment of the store; it writes nothing.
+
+        Readers wait for no writer, and keep none waiting.
+        """
+        if self.reader is None:
+            async with self.engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                async with connection.begin():
+                    return await connection.run_sync(work)
+        if self._reading is None:
+            self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, _at_once, self.reader, work)
+
     async def aclose(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None and self.writer is not None:
-            # Bounded like a write: a disk that hangs may not hang the stop.
-            loop = asyncio.get_running_loop()
-            disposed = loop.run_in_executor(thread, self.writer.dispose)
-            await asyncio.wait([disposed], timeout=self._busy_s)
-            thread.shutdown(wait=False)
+        writing, self._thread = self._thread, None
+        reading, self._reading = self._reading, None
+        await self._end(writing, self.writer)
+        await self._end(reading, self.reader)
         await self.engine.dispose()
+
+    async def _end(
+        self, thread: ThreadPoolExecutor | None, engine: Engine | None
+    ) -> None:
+        if thread is None or engine is None:
+            return
+        # Bounded like a write: a disk that hangs may not hang the stop.
+        loop = asyncio.get_running_loop()
+        disposed = loop.run_in_executor(thread, engine.dispose)
+        await asyncio.wait([disposed], timeout=self._busy_s)
+        thread.shutdown(wait=False)
 
 
 def _at_once(engine: Engine, work: Callable[[Connection], _T]) -> _T:
     with engine.begin() as connection:
         return work(connection)
+
+
+def _reader(url: URL, busy_s: float) -> Engine:
+    """The same file for the thread that reads, which sees one moment at a time."""
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        hide_parameters=True,
+        connect_args={"timeout": busy_s},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _writer(url: URL, busy_s: float) -> Engine:
@@ -147,6 +184,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _begin_immediately(connection: Connection) -> None:

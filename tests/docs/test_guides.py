@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ import yaml
 from adapters.surroundings import Limits, Surroundings
 from tests.corpus import ROOT
 from tests.laws import markdown
+from tests.serving import free_port
 
 ENDED = "--- the command above ended ---"
 GUIDES = markdown.guides(ROOT)
@@ -42,11 +44,15 @@ def desk(tmp_path):
     return desk
 
 
-def session(commands):
-    """One shell for all of them, which ends what it left running, and says when."""
+def session(commands, port):
+    """One shell for all of them, which ends what it left running, and says when.
+
+    Where a guide serves at port 8000, it does so here at a free one.
+    """
     lines = ["set -eo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for command in commands:
-        lines += [command.typed, f"echo '{ENDED}'"]
+        typed = re.sub(r"(?<=[:=])8000\b", str(port), command.typed)
+        lines += [typed, f"echo '{ENDED}'"]
     return "\n".join(lines) + "\n"
 
 
@@ -55,7 +61,7 @@ def test_commands_do_what_the_guide_shows(desk, guide, found):
     commands = [command for block in found for command in markdown.commands(block)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(  # noqa: S603 - our own guides
-        ["bash", "-c", session(commands)],  # noqa: S607 - the reader's own shell
+        ["bash", "-c", session(commands, free_port())],  # noqa: S607 - the reader's own shell
         cwd=desk,
         env=os.environ | {"PATH": path, "HOME": str(desk.parent), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """What a question is refused for, over HTTP: a stable code, a place, and no echo."""
 
 import json
+import re
 import uuid
 
 import pytest
@@ -157,11 +158,6 @@ BODIES = {
         {"deadline_ms": 499},
         "request-invalid",
         [("/deadline_ms", "greater-than-equal")],
-    ),
-    "a broken glass nobody gave": (
-        {"break_glass": MARK},
-        "request-invalid",
-        [("/break_glass", "not-issued")],
     ),
     "a source that is not there": (
         {"require": {"sources": [MARK]}},
@@ -376,7 +372,9 @@ async def test_a_refusal_is_the_same_for_whoever_is_asked_for(folder):
             response = await ask(
                 client, QUESTION | {"nhs_number": number(nth)}, headers=headers
             )
-            seen.add((response.status_code, response.text, str(response.headers)))
+            # Of each its own decision's id, and nothing else, is another's.
+            text = re.sub("dec_[a-z]{24}", "dec_", response.text)
+            seen.add((response.status_code, text, str(response.headers)))
     assert len(seen) == 1
     assert seen.pop()[0] == 403
 

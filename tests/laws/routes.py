@@ -12,8 +12,21 @@ METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 OPEN = frozenset({"/livez", "/readyz", "/problems/{code}", "/openapi.json"})
 # Tells what is registered and what the caller may do, never of a person.
 REGISTRY = frozenset({"/v1/sources", "/v1/sources/{source_id}", "/v1/purposes"})
+# Tells what rules say of a caller, or what a caller declared: no source is asked.
+OF_NO_SOURCE = frozenset(
+    {
+        "/v1/decisions/{decision_id}",
+        "/v1/decisions/explain",
+        "/v1/break-glass",
+        "/v1/break-glass/{glass_id}",
+        "/v1/break-glass/{glass_id}/review",
+    }
+)
 
 AUTHENTICATES = "requester_of"
+# What is administered tells of no person: who asks needs a scope of their own.
+ADMINISTERED = "/v1/admin/"
+ADMITS = "administrator"
 DECIDES = frozenset({"inquire"})
 
 
@@ -44,9 +57,13 @@ def _complaints(module: Module, function: Function, *, path: str) -> Iterator[st
     if path in OPEN:
         return
     calls = _reached(function, {each.name: each for each in module.functions})
+    if path.startswith(ADMINISTERED):
+        if ADMITS not in calls:
+            yield f"{module.at(function)}: {path} asks for no scope of its own."
+        return
     if AUTHENTICATES not in calls:
         yield f"{module.at(function)}: {path} does not ask who is asking."
-    if path not in REGISTRY and not calls & DECIDES:
+    if path not in REGISTRY | OF_NO_SOURCE and not calls & DECIDES:
         yield f"{module.at(function)}: {path} decides nothing. Decide, or list it."
 
 

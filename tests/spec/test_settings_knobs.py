@@ -8,6 +8,7 @@ in neither fails the last test here.
 import asyncio
 import json
 import sqlite3
+from contextlib import asynccontextmanager
 
 import pytest
 from starlette.datastructures import Headers
@@ -16,15 +17,19 @@ from gateway.access.tokens import Authenticator
 from gateway.api.edge import EdgeMiddleware
 from gateway.audit.log import AuditUnavailable
 from gateway.audit.trail import open_trail
+from gateway.policy.in_force import InForce
+from gateway.policy.opened import open_policy
 from gateway.problems import RequestError
 from gateway.settings import Settings
+from gateway.store.database import Database
 from tests.configuration import changed, settings
 from tests.fakes import FakeClock
+from tests.policy_store import agreement, author, office_at
 from tests.tokens import claims, published, sign, signing_key
 from tests.trails import intent
 
 
-async def answered(read, body=b"", wait_s=0.0):
+async def answered(read, body=b"", wait_s=0.0, path="/"):
     """The status the edge gives a body that comes after a while."""
 
     async def app(scope, receive, send):
@@ -40,13 +45,17 @@ async def answered(read, body=b"", wait_s=0.0):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "path": "/", "query_string": b"", "headers": []}
+    scope = {"type": "http", "path": path, "query_string": b"", "headers": []}
     await EdgeMiddleware(app, read)(scope, receive, send)
     return sent[0]["status"]
 
 
 async def body_bytes(read):
     return await answered(read, body=b"x" * 20)
+
+
+async def admin_body_bytes(read):
+    return await answered(read, body=b"x" * 20, path="/v1/admin/policy/agreements")
 
 
 async def body_s(read):
@@ -203,12 +212,52 @@ async def documents(read):
     return [path.name for path in read.policy_files()]
 
 
+async def policy_source(read):
+    database = Database(read.database_url(), busy_s=1)
+    trail = open_trail(read, FakeClock())
+    opened = open_policy(read, database, trail, clock=FakeClock())
+    await database.aclose()
+    return opened.admin is None
+
+
+@asynccontextmanager
+async def policy_followed(read, clock):
+    """A store of policy with a version that waits to be signed, and who follows it."""
+    async with office_at(read.database_url()) as office:
+        in_force = InForce(office.database, clock, read.policy)
+        await in_force.start()
+        before = in_force.current()
+        await office.offered(agreement(), author("Z9A01"))
+        yield in_force, before
+        await in_force.aclose()
+
+
+async def policy_poll_s(read):
+    async with policy_followed(read, FakeClock()) as (in_force, before):
+        await asyncio.sleep(0.5)
+        return in_force.current() is before
+
+
+async def policy_max_age_s(read):
+    clock = FakeClock()
+    async with policy_followed(read, clock) as (in_force, _):
+        clock.pass_by(60)
+        return in_force.is_ready
+
+
+async def policy_shadow(read):
+    async with policy_followed(read, FakeClock()) as (in_force, _):
+        await in_force.follow()
+        return in_force.shadow() is None
+
+
 async def password(read):
     return read.database_url().password
 
 
 KNOBS = {
     "http.body_bytes": (body_bytes, "10"),
+    "http.admin_body_bytes": (admin_body_bytes, "10"),
     "http.body_s": (body_s, "0.05"),
     "store.url": (store_file, "sqlite+aiosqlite:///other.db"),
     "audit.key": (subject, "env:OTHER_KEY"),
@@ -225,6 +274,16 @@ KNOBS = {
     "auth.jwks_refetch_s": (jwks_refetch_s, "5"),
     "auth.revoked_kids": (any_token, '["k1"]'),
     "policy.documents": (documents, '["none/*.yaml"]'),
+    "policy.source": (policy_source, "store"),
+    "policy.poll_s": (policy_poll_s, "0.05"),
+    "policy.max_age_s": (policy_max_age_s, "20"),
+    "policy.shadow": (policy_shadow, "submitted"),
+}
+
+# What must be there for a turned knob to be taken.
+BESIDE = {
+    "audit.key": {"OTHER_KEY": "5a" * 32},
+    "policy.shadow": {"THROUGHLINE_POLICY__SOURCE": "store"},
 }
 
 ELSEWHERE = {
@@ -240,6 +299,10 @@ ELSEWHERE = {
     "limits.json_depth": "the adapters'",
     "limits.csv_field_bytes": "the adapters'",
     "limits.per_source": "the fan-out's",
+    "admission.journeys": "the admission's",
+    "admission.queue": "the admission's",
+    "admission.queue_s": "the admission's",
+    "access.without_relationship": "the journey's",
     "store.password": "turned below, on a server's URL",
 }
 
@@ -252,7 +315,7 @@ def variable(knob):
 async def test_a_knob_that_is_turned_changes_what_happens(tmp_path, knob):
     effect, turned = KNOBS[knob]
     seen = []
-    for environ in ({}, {variable(knob): turned, "OTHER_KEY": "5a" * 32}):
+    for environ in ({}, {variable(knob): turned, **BESIDE.get(knob, {})}):
         folder = tmp_path / f"turned-{len(environ)}"
         (folder / "policy").mkdir(parents=True)
         (folder / "policy" / "one.yaml").touch()

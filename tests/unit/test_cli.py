@@ -52,6 +52,19 @@ def test_a_token_says_what_the_registration_says(tmp_path):
     assert claims["relationship"] == [{"kind": "registered", "organisation": "Z9A01"}]
 
 
+def test_a_token_says_who_it_is_and_as_what_they_sign(tmp_path):
+    config = write(
+        tmp_path, changed("scopes =", 'capacities = ["caldicott"]\nscopes =')
+    )
+    ran = run(
+        *("token", "--config", config, "--subject", "guardian"),
+        *("--capacity", "caldicott"),
+    )
+    claims = claims_of(ran.stdout)
+    assert (claims["sub"], claims["capacities"]) == ("guardian", ["caldicott"])
+    assert claims["auth_time"] == claims["iat"]
+
+
 def test_a_token_says_what_was_asked_for(tmp_path):
     ran = run(
         *("token", "--config", write(tmp_path), "--organisation", "Z9B02"),
@@ -71,6 +84,7 @@ def test_a_token_says_what_was_asked_for(tmp_path):
         ("--role", "analyst"),
         ("--purpose", "payment-validation"),
         ("--relationship", "friend"),
+        ("--capacity", "caldicott"),
     ],
 )
 def test_a_token_that_would_be_refused_is_not_made(tmp_path, option, value):

@@ -3,9 +3,12 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from gateway.store import tables
+from gateway.store import glass_tables, policy_tables, tables
 
-assert tables.AuditHead.metadata is SQLModel.metadata  # noqa: S101 - importing it is what fills the metadata
+# Importing them is what fills the metadata.
+assert tables.AuditHead.metadata is SQLModel.metadata  # noqa: S101 - of ours
+assert glass_tables.Notice.metadata is SQLModel.metadata  # noqa: S101 - of ours
+assert policy_tables.PolicyHead.metadata is SQLModel.metadata  # noqa: S101 - of ours
 
 context.configure(
     connection=context.config.attributes["connection"],

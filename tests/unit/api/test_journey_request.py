@@ -125,7 +125,7 @@ def test_a_deadline_only_shortens():
         ),
         ({"min_sources": "1"}, "request-invalid", [("/min_sources", "int-type")]),
         (
-            {"relationship": {"kind": "registered", "reason": "x"}},
+            {"relationship": {"kind": "none", "reason": "x"}},
             "request-invalid",
             [("/relationship/kind", "literal-error")],
         ),
@@ -149,9 +149,9 @@ def test_what_is_wrong_is_named_by_its_place(change, code, fields):
             [("/until", "not-after-since")],
         ),
         (
-            LEAST | {"break_glass": "x"},
+            LEAST | {"relationship": {"kind": "self-claimed", "reason": "\t "}},
             "request-invalid",
-            [("/break_glass", "not-issued")],
+            [("/relationship/reason", "empty")],
         ),
         (
             {"purpose": "direct-care"},
@@ -201,3 +201,9 @@ def test_several_wrong_fields_are_all_named():
 )
 def test_bytes_that_are_no_question_are_refused(data, code, field):
     assert refusal(data) == (code, [field])
+
+
+def test_a_break_glass_token_is_carried_and_shown_nowhere():
+    question = read(LEAST | {"break_glass": "bgl_a.b"})
+    assert question.break_glass == "bgl_a.b"
+    assert "bgl_a" not in repr(question)

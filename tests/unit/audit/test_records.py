@@ -8,8 +8,11 @@ import pytest
 from gateway.audit.canonical import canon
 from gateway.audit.keys import Subject
 from gateway.audit.records import (
+    Analysed,
+    BreakGlass,
     ClockJump,
     Denied,
+    Explained,
     Intent,
     SourceCheck,
     Stamp,
@@ -34,6 +37,25 @@ RECORDS = [
     outcome(count=0, as_of=datetime(2026, 1, 5, 9, 14, 2, tzinfo=UTC), took_ms=12),
     outcome(count=None, reason="deadline", domain="source"),
     Denied(journey="jny_1", actor=ACTOR, code="not-permitted"),
+    Analysed(
+        actor=ACTOR,
+        action="what-if",
+        object="local-rule",
+        document="LR-1",
+        hash="sha256:ab",
+        policy="sha256:cd",
+    ),
+    BreakGlass(
+        action="declared",
+        actor=ACTOR,
+        glass="bgl_a",
+        purpose="direct-care",
+        subjects=(Subject(key_id="k1", hmac="ab" * 32),),
+        reason_code="urgent-care",
+        reason_hmac="cd" * 32,
+        expires_at=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
+    ),
+    Explained(actor=ACTOR, purpose="direct-care", policy="sha256:aa", organisations=()),
     SourceCheck(
         source="Z9A01.gp",
         organisation="Z9A01",
@@ -73,16 +95,22 @@ def test_an_intent_holds_who_why_about_whom_and_under_which_rule():
         "subjects": [{"key_id": "k1", "hmac": "ab" * 32}],
         "decisions": [
             {
+                "source": "Z9A01.s0",
                 "organisation": "Z9A01",
-                "category": "encounters",
+                "categories": ["encounters"],
                 "effect": "permit",
                 "code": "granted",
                 "authority": "DSA-1/c1@1#Z9A01",
+                "labels": "unlabelled",
+                "flags": [],
             }
         ],
         "sources": ["Z9A01.s0"],
         "evidence": [],
         "agreement": None,
+        "decision": None,
+        "basis": None,
+        "break_glass": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -218,6 +219,21 @@ async def test_a_write_under_way_is_no_reason_to_doubt_but_one_too_late_is(
     assert not trail.is_writable()
     log.let.set()
     await trail.append(intent())
+    assert trail.is_writable()
+    await trail.aclose()
+
+
+async def test_a_record_written_while_other_work_held_us_is_not_called_late(
+    tmp_path, clock
+):
+    """A timer of the whole second would fire before the commit could be heard of."""
+    trail = trail_at(sqlite_url(tmp_path), clock, write_s=0.4)
+    await trail.start("0.1.0")
+    appending = [asyncio.create_task(trail.append(intent(f"j{n}"))) for n in range(3)]
+    for _ in range(6):
+        await asyncio.sleep(0)
+        time.sleep(0.15)  # noqa: ASYNC251 - this is the loop being held
+    assert [(await each).n for each in appending] == [2, 3, 4]
     assert trail.is_writable()
     await trail.aclose()
 

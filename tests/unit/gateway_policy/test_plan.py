@@ -92,7 +92,7 @@ def test_the_window_is_moved_up_where_nothing_older_could_be_released(
 
 
 def test_what_this_gateway_cannot_carry_out_it_denies():
-    demands = {"notify": ["owner"], "min_count": "8", "row_filters": ["ndo"]}
+    demands = {"notify": ["owner"], "min_count": "8"}
     assert demands.keys() == set(AXES) - SUPPORTED
     for axis, demanded in demands.items():
         (found,) = planned(clause(obligations={axis: demanded}))
@@ -108,6 +108,7 @@ def test_what_this_gateway_cannot_carry_out_it_denies():
         {"mask_fields": {"event.title": "full"}},
         {"date_grain": "month"},
         {"max_age_days": "30"},
+        {"row_filters": ["ndo"]},
         {"no_onward": "true"},
         {"retain_seconds": "60"},
         {"justify": "true"},

@@ -1,5 +1,6 @@
 """The journey told: limits, names, numbers vouched for, discrepancies."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -9,6 +10,7 @@ from adapters import nhs_number
 from adapters.contract import Caveat, FlagState, Identifiers, Person
 from gateway.journey.completeness import retry_after
 from gateway.journey.identity import BY_SOURCE
+from gateway.journey.journey import as_json, written
 from gateway.journey.outcome import Entry, Header
 from tests.fakes import FakeAdapter
 from tests.houses import (
@@ -45,8 +47,8 @@ async def test_twins_of_two_sources_name_each_other_and_both_stay():
         )
     )
     year, one, other = journey.events
-    assert year.same_as == []
-    assert (one.same_as, other.same_as) == ([other.id], [one.id])
+    assert year.same_as == ()
+    assert (one.same_as, other.same_as) == ((other.id,), (one.id,))
 
 
 async def test_equal_records_of_one_source_have_ids_of_their_own():
@@ -187,6 +189,46 @@ async def test_hidden_record_ids_cannot_be_guessed_from_the_events_id():
     assert [each.provenance.record_id for each in events] == [None, None]
     assert len({each.id for each in events}) == 2
     assert journeys[0].decision.obligations == ["hide_fields"]
+
+
+@pytest.mark.parametrize(
+    ("clauses", "labels", "obligations", "seconds"),
+    [
+        ([clause()], [], [], None),
+        ([clause(obligations={"retain_seconds": "0"})], [], ["retain_seconds"], 0),
+        (
+            [
+                clause(obligations={"retain_seconds": "60"}, cleared_labels=[]),
+                clause(
+                    id="c2", obligations={"retain_seconds": "5", "no_onward": "true"}
+                ),
+            ],
+            ["PSY"],
+            ["no_onward", "retain_seconds"],
+            5,
+        ),
+    ],
+    ids=["none", "planned", "by a label"],
+)
+async def test_a_caller_is_told_for_how_long_it_may_keep_what_it_sees(
+    clauses, labels, obligations, seconds
+):
+    journey = await told(
+        *from_answers(Z9A01=answer(event("a1", labels=labels))),
+        policy=policy_of(["Z9A01"], *clauses),
+    )
+    assert journey.decision.obligations == obligations
+    assert journey.decision.retain_seconds == seconds
+
+
+async def test_a_row_filter_nobody_confirmed_withholds_all_and_says_why():
+    policy = policy_of(["Z9A01"], clause(obligations={"row_filters": ["ndo"]}))
+    journey = await told(*from_answers(Z9A01=answer(event("a1"))), policy=policy)
+    (report,) = journey.completeness.sources
+    assert (report.state, report.reason) == ("withheld", "optout_unconfirmed")
+    assert (journey.events, journey.person.name) == ([], None)
+    assert "could not be confirmed" in journey.completeness.statement
+    assert journey.completeness.level == "partial"
 
 
 async def test_events_withheld_for_their_label_or_age_are_said_to_be():
@@ -341,3 +383,11 @@ async def test_a_flag_stated_absent_in_one_round_and_present_in_the_other_holds(
     )
     assert shown(journey) == ["b1"]
     assert journey.completeness.sources[0].state == "unknown_person"
+
+
+@pytest.mark.parametrize("events", [0, 1, 500, 501, 1_300])
+async def test_a_journey_of_many_events_is_written_as_one_of_few(events):
+    many = (event(f"a{n}", "2024-03-09") for n in range(events))
+    journey = await told(*from_answers(Z9A01=answer(*many)))
+    assert written(journey) == as_json(journey)
+    assert len(json.loads(written(journey))["events"]) == events

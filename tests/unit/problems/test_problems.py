@@ -23,6 +23,7 @@ FIELDS = {
     "title",
     "status",
     "detail",
+    "instance",
     "next_step",
     "request_id",
     "errors",

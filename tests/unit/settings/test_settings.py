@@ -92,6 +92,13 @@ WRONG = [
     ('url = "sqlite+aiosqlite:', 'url = "mysql:', "store.url", "postgresql+asyncpg"),
     ('"sqlite+aiosqlite:///throughline.db"', '"nonsense"', "store.url", "not a store"),
     ("///throughline.db", "///", "store.url", "names no file"),
+    (
+        "[policy]",
+        '[policy]\nshadow = "submitted"',
+        "policy.shadow",
+        'Set source = "store"',
+    ),
+    ("[policy]", '[policy]\nsource = "git"', "policy.source", "'files' or 'store'"),
     ("///throughline.db", "///:memory:", "store.url", "names no file"),
     (
         "sqlite+aiosqlite:///throughline.db",
@@ -132,6 +139,24 @@ WRONG = [
     ('["direct-care", "research"]', '["care"]', "clients.0.purposes.0", "direct-care"),
     ('["Z9A01", "Z9B02"]', '["Z9C03"]', "clients.0.organisations", "Add it"),
     ('key_id = "k1"', 'key_id = "k 1"', "audit.key_id", "pattern"),
+    *(
+        (
+            'ods = "Z9B02"',
+            f'ods = "Z9B02"\n{key} = "{address}"',
+            f"organisations.1.{key}",
+            "http or https address",
+        )
+        for key in ("privacy_officer", "data_owner")
+        for address in (
+            "officer@example.invalid",
+            "https://",
+            "https://a:b",
+            "https://a:0",
+            "https://me:opensesame@a",
+            "https://a/b c",
+            "ftp://a",
+        )
+    ),
 ]
 
 
@@ -232,6 +257,16 @@ INSECURE = [
         'jwks_uri = "http://issuer.example.invalid/jwks"',
         "issuers.0.jwks_uri",
     ),
+    (
+        'ods = "Z9A01"',
+        'ods = "Z9A01"\nprivacy_officer = "http://officer.example.invalid"',
+        "organisations.0.privacy_officer",
+    ),
+    (
+        'ods = "Z9B02"',
+        'ods = "Z9B02"\ndata_owner = "http://officer.example.invalid"',
+        "organisations.1.data_owner",
+    ),
 ]
 
 
@@ -264,6 +299,14 @@ def test_production_refuses_a_default_audit_key(tmp_path):
     write(tmp_path)
     (tmp_path / "keys" / "audit.key").write_text("00" * 32)
     assert refusal(tmp_path, PRODUCTION).key == "audit.key"
+
+
+def test_production_refuses_a_default_break_glass_key(tmp_path):
+    text = changed("[limits]", '[break_glass]\nkey = "env:GLASS"\n[limits]', PRODUCTION)
+    assert refusal(tmp_path, text, GLASS="0f" * 32).key == "break_glass.key"
+    assert "env:GLASS is missing" in str(refusal(tmp_path, text))
+    random = "0123456789abcdef" * 4
+    assert settings(tmp_path, text, GLASS=random).break_glass is not None
 
 
 def test_production_refuses_to_start_without_the_stores_password(tmp_path):

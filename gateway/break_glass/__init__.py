@@ -1,0 +1,1 @@
+"""Breaking the glass: declared with a reason, short, and looked over afterwards."""

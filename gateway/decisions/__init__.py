@@ -1,0 +1,1 @@
+"""Past decisions, found in the trail again and told in words."""

@@ -1,0 +1,1 @@
+"""Telling people that something was done: durable, by reference, until it arrives."""
