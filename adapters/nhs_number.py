@@ -13,6 +13,11 @@ _WRITTEN: Final = re.compile(
     r"\d{10}|\d{3} \d{3} \d{4}|\d{3}-\d{3}-\d{4}", flags=re.ASCII
 )
 
+# The same within other text, whatever stands around it but a digit.
+_WITHIN: Final = re.compile(
+    r"(?<!\d)(?=(\d{10}|\d{3} \d{3} \d{4}|\d{3}-\d{3}-\d{4})(?!\d))", flags=re.ASCII
+)
+
 _WEIGHTS: Final = tuple(range(10, 0, -1))
 _EQUAL: Final = frozenset(digit * 10 for digit in "0123456789")
 
@@ -27,6 +32,11 @@ def normalise(text: str) -> str | None:
     if digits is None or len(set(digits)) == 1:
         return None
     return digits if passes(digits) else None
+
+
+def is_within(text: str) -> bool:
+    """Whether an NHS number stands anywhere in a text, as `normalise` reads one."""
+    return any(normalise(found) is not None for found in _WITHIN.findall(text))
 
 
 def standardise(text: str) -> str | None:

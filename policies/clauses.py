@@ -129,6 +129,11 @@ class Signature:
 Document = Agreement | LocalRule
 
 
+def parts_of(document: Document) -> tuple[Clause, ...] | tuple[Rule, ...]:
+    """The clauses of an agreement, or the rules of a local rule."""
+    return document.clauses if isinstance(document, Agreement) else document.rules
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One version of a document, as it stands in a set.

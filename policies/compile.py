@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from policies import vocabulary
 from policies.because import Because, granted
 from policies.canonical import sha256_of
-from policies.clauses import Agreement, Document, Member, Signature
+from policies.clauses import Document, Member, Signature, parts_of
 from policies.documents import as_data
 from policies.errors import Invalid
 from policies.lines import NO, YES, Line, lines_of
@@ -25,6 +25,7 @@ from policies.obligations import View
 
 ENGINE: Final = "1"
 _MOST_CLAUSES: Final = 5_000
+_MOST_GRANTS: Final = 25_000  # clauses times the providers they stand for
 _MOST_REMEMBERED: Final = 4_096
 
 _CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -152,7 +153,8 @@ def compile_set(
     A document alone is its first version, standing for all who signed. A signature
     that fits no document's hash has no effect. Invalid if two documents share an id,
     two versions of one stand for one organisation, or there are more than 5 000
-    clauses and rules.
+    clauses and rules, or 25 000 grants of one provider each, that stand for somebody.
+    What stands for nobody fills no room of others.
     """
     signed = tuple(signatures)
     members = signed_members(documents, signed)
@@ -199,14 +201,19 @@ def bits(mask: int) -> Iterable[int]:
 
 
 def _check_size(members: tuple[SignedMember, ...]) -> None:
-    clauses = sum(
-        len(each.document.clauses)
-        if isinstance(each.document, Agreement)
-        else len(each.document.rules)
+    standing = [
+        (len(parts_of(each.document)), len(each.standing))
         for each in members
-    )
-    if clauses > _MOST_CLAUSES:
+        if each.standing
+    ]
+    if sum(parts for parts, _ in standing) > _MOST_CLAUSES:
         message = f"more than {_MOST_CLAUSES} clauses and rules. Merge or retire some."
+        raise Invalid("the set", message)
+    if sum(parts * owners for parts, owners in standing) > _MOST_GRANTS:
+        message = (
+            f"more than {_MOST_GRANTS} clauses and rules, each counted for every "
+            "provider. Merge or retire some."
+        )
         raise Invalid("the set", message)
 
 

@@ -42,6 +42,10 @@ _ODS: Final = re.compile(r"[A-Za-z0-9]{2,12}")
 _ODS_MEANS: Final = "an ODS code: 2 to 12 letters and digits, quoted"
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _YEARS: Final = 3
+# One document is bounded, so that nobody's fills the set or the gate for all.
+MOST_PARTS: Final = 500  # clauses of an agreement, or rules of a local rule
+MOST_PROVIDERS: Final = 250  # each of whom a change is examined for by itself
+MOST_GRANTS: Final = 5_000  # clauses times providers: each is a line of the set
 
 _Part = TypeVar("_Part", Clause, Rule)
 
@@ -91,10 +95,19 @@ def _agreement(root: Node) -> Agreement:
     )
     identity = got["id"].matching(_ID, _ID_MEANS)
     parties = got["parties"].fields(required=("providers", "recipients"))
+    providers = parties["providers"].names(_ODS, _ODS_MEANS)
+    if len(providers) > MOST_PROVIDERS:
+        message = f"lists more than {MOST_PROVIDERS}. Split the agreement."
+        raise parties["providers"].invalid(message, code="too-large")
+    if len(providers) * len(got["clauses"].entries()) > MOST_GRANTS:
+        message = (
+            f"clauses times providers are more than {MOST_GRANTS}. Split the agreement."
+        )
+        raise got["clauses"].invalid(message, code="too-large")
     return Agreement(
         id=identity,
         parties=Parties(
-            providers=parties["providers"].names(_ODS, _ODS_MEANS),
+            providers=providers,
             recipients=parties["recipients"].names(_ODS, _ODS_MEANS),
         ),
         dpia=got["dpia"].text(),
@@ -298,7 +311,11 @@ def _signature(root: Node) -> Signature:
 
 def _unique(node: Node, read: Callable[[Node], _Part]) -> tuple[_Part, ...]:
     parts: dict[str, _Part] = {}
-    for entry in node.entries():
+    entries = node.entries()
+    if len(entries) > MOST_PARTS:
+        message = f"lists more than {MOST_PARTS}. Split the document."
+        raise node.invalid(message, code="too-large")
+    for entry in entries:
         part = read(entry)
         if part.id in parts:
             raise entry.invalid("its id is taken by an earlier one. Give it its own.")

@@ -15,8 +15,8 @@ class Invalid(PolicyError):
     """A document is wrong; `place` says where, the message what would be right.
 
     `pointer` is the same place as a JSON pointer (RFC 6901) and `code` the kind of
-    mistake: unknown, missing, or invalid. Both are made of our own names alone: of a
-    key that is not ours only the parent is pointed at.
+    mistake: unknown, missing, too-large, or invalid. Both are made of our own names
+    alone: of a key that is not ours only the parent is pointed at.
     """
 
     def __init__(

@@ -31,6 +31,7 @@ _TESTED: Final = (
 )
 _GLASS: Final = {"only": frozenset({YES}), "both": frozenset({YES, NO})}
 _NOTHING: Final = frozenset[str]()
+_MOST_INERT: Final = 5_000  # unsigned grants, kept to say that they are not signed
 _NO_SIGNATURE: Final = datetime.max.replace(tzinfo=UTC)
 
 Effect = Literal["grant", "veto", "constrain"]
@@ -66,8 +67,9 @@ def lines_of(members: Iterable[SignedMember]) -> tuple[Line, ...]:
     """All lines, grants first and in the order of their authority, floors last.
 
     Authority: the agreement first active for that owner, then its id, then the
-    clause's id. Grants nobody signed come last and are never live. What another
-    version replaced for its owner is left out, as are rules that do not stand.
+    clause's id. Grants nobody signed come last and are never live; beyond 5 000 they
+    are left out, which changes no answer. What another version replaced for its owner
+    is left out, as are rules that do not stand.
     """
     held = tuple(members)
     taken = {
@@ -77,9 +79,12 @@ def lines_of(members: Iterable[SignedMember]) -> tuple[Line, ...]:
     }
     grants: list[tuple[_Order, Line]] = []
     rules: list[Line] = []
+    room = _MOST_INERT
     for each in held:
         if isinstance(each.document, Agreement):
-            grants += _grants(each, each.document, taken)
+            waiting = _waiting(each, each.document, taken, room=room)
+            room -= len(waiting) * len(each.document.clauses)
+            grants += _grants(each, each.document, waiting)
         elif each.standing - each.member.suspended:
             rules += _local_rules(each.document, each.member.version)
     ordered = [line for _, line in sorted(grants, key=lambda pair: pair[0])]
@@ -104,17 +109,30 @@ class _Part(NamedTuple):
     is_suspended: bool
 
 
-def _parts(held: SignedMember, agreement: Agreement, taken: _Taken) -> Iterator[_Part]:
+def _waiting(
+    held: SignedMember, agreement: Agreement, taken: _Taken, *, room: int
+) -> frozenset[str]:
+    """The providers who have yet to sign, as far as their grants have room."""
+    unsigned = sorted(
+        provider
+        for provider in agreement.parties.providers - held.standing
+        if (agreement.id, provider) not in taken
+    )
+    return frozenset(unsigned[: room // max(1, len(agreement.clauses))])
+
+
+def _parts(
+    held: SignedMember, agreement: Agreement, waiting: frozenset[str]
+) -> Iterator[_Part]:
     member, parties = held.member, agreement.parties
     bound = parties.recipients & (held.signed.keys() | member.carried)
     cited_as, consent = (
         frozenset({agreement.id}),
         frozenset({f"consent:{agreement.id}"}),
     )
-    for provider in sorted(parties.providers):
-        stands = provider in held.standing
-        if not stands and (agreement.id, provider) in taken:
-            continue
+    standing = held.standing
+    for provider in sorted(standing | waiting):
+        stands = provider in standing
         is_suspended = stands and provider in member.suspended
         is_live = stands and not is_suspended
         yield _Part(
@@ -130,11 +148,11 @@ def _parts(held: SignedMember, agreement: Agreement, taken: _Taken) -> Iterator[
 
 
 def _grants(
-    held: SignedMember, agreement: Agreement, taken: _Taken
+    held: SignedMember, agreement: Agreement, waiting: frozenset[str]
 ) -> Iterator[tuple[_Order, Line]]:
     begins = start_of(agreement.valid.from_)
     ends = start_of(agreement.valid.through + timedelta(days=1))
-    for part in _parts(held, agreement, taken):
+    for part in _parts(held, agreement, waiting):
         signed = max(begins, held.signed.get(part.provider, _NO_SIGNATURE))
         active = held.member.first_active.get(part.provider, signed)
         for clause in agreement.clauses:

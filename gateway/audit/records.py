@@ -21,7 +21,13 @@ _TEXT: Final = re.compile(r"[!#-\[\]-~]{1,255}")
 _FIT: Final = bytes(byte for byte in range(0x21, 0x7F) if byte != ord("\\"))
 # A float, or an integer that may be 2^53 or more.
 _UNFIT_NUMBER: Final = re.compile(rb'":-?(?:[0-9]+[.eE]|[0-9]{16})')
-_TEN_DIGITS: Final = re.compile(rb'"([0-9][0-9-]{8,10}[0-9])"')
+# Ten digits anywhere in a text, as an NHS number may be written, but in a word: hashes
+# and ids of hex hold such by chance. A number of JSON's own is none. The digit comes
+# first in the pattern, as that is looked for fastest.
+_TEN_DIGITS: Final = re.compile(
+    rb"[0-9](?<![0-9A-Za-z].)(?:[0-9]{9}|[0-9]{2}-[0-9]{3}-[0-9]{4})(?![0-9A-Za-z])"
+)
+_COUNT: Final = (b'":', b",}]")  # what stands before and after a number of JSON's own
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -299,7 +305,7 @@ def cited(agreement: str | None) -> str | None:
 
 
 def _is_code(text: str) -> bool:
-    return _TEXT.fullmatch(text) is not None and nhs_number.normalise(text) is None
+    return _TEXT.fullmatch(text) is not None and not _names_a_person(text.encode())
 
 
 def _is_unfit(data: bytes) -> bool:
@@ -311,9 +317,16 @@ def _is_unfit(data: bytes) -> bool:
 
 def _names_a_person(data: bytes) -> bool:
     return any(
-        nhs_number.normalise(found.decode("ascii")) is not None
-        for found in _TEN_DIGITS.findall(data)
+        nhs_number.normalise(found[0].decode("ascii")) is not None
+        and not _is_count(data, found)
+        for found in _TEN_DIGITS.finditer(data)
     )
+
+
+def _is_count(data: bytes, found: re.Match[bytes]) -> bool:
+    before, after = _COUNT
+    start, end = found.span()
+    return data[start - 2 : start] == before and data[end : end + 1] in after
 
 
 def parts_of(data: bytes, stamp: Stamp, *, part_bytes: int) -> list[bytes]:

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final
 
 from gateway.access.requester import Requester
-from gateway.policy.composition import Versions, as_if_signed, compose, with_version
+from gateway.policy.comparison import Comparison, narrows_text
+from gateway.policy.composition import Versions, as_if_signed, with_version
 from gateway.policy.states import CALDICOTT, Action, Party, Signed, Version
 from gateway.problems import RequestError
-from policies.analysis.narrowing import narrowing
 
 APPROVER: Final = "approver"
 _TWO: Final = 2
@@ -44,31 +44,10 @@ def person_of(actor: Requester) -> str:
     return f"{actor.issuer}#{actor.subject}"
 
 
-class Comparison:
-    """Policy before and after a change, each compiled once, at an instant.
-
-    Takes time: make it and ask it beside the event loop.
-    """
-
-    def __init__(self, documents: Versions, changed: Versions, at: datetime) -> None:
-        before, after = compose(documents, at), compose(changed, at)
-        self._at = at
-        self._is_the_same = before == after
-        self._before = before.compiled()
-        self._after = after.compiled()
-
-    def narrows(self, owner: str) -> bool:
-        """Whether the change is proved to widen nothing of what is an owner's."""
-        if self._is_the_same:
-            return True
-        found = narrowing(self._before, self._after, owner=owner, since=self._at)
-        return found.is_proven
-
-
 def as_signed(documents: Versions, version: Version, now: datetime) -> Comparison:
     """What a version changes, were it signed by all its parties."""
     signed = with_version(documents, as_if_signed(version, now))
-    return Comparison(documents, signed, max(now, version.begins or now))
+    return Comparison(documents, signed, now)
 
 
 def parties_of(
@@ -99,7 +78,7 @@ def signature(
         raise RequestError("conflict", message)
     person = person_of(actor)
     given = version.signatures(action, actor.organisation)
-    if any(each.person == person for each in given):
+    if any(_is_same(each.person, actor) for each in given):
         message = "You have signed this; another person must sign too."
         raise RequestError("conflict", message)
     return Signed(
@@ -123,15 +102,27 @@ def _capacity(actor: Requester, asked: str | None) -> str:
 
 def refuse_author(version: Version, actor: Requester) -> None:
     """RequestError not-permitted for whoever wrote any of it."""
-    if person_of(actor) in version.authors:
+    if any(_is_same(each, actor) for each in version.authors):
         message = "You wrote this; somebody else of your organisation must sign it."
         raise RequestError("not-permitted", message)
 
 
+def _is_same(person: str, actor: Requester) -> bool:
+    """Whether the actor may be a person: the same subject, whoever issues the token.
+
+    Who has accounts with two issuers is one person still.
+    """
+    return person.endswith(f"#{actor.subject}")
+
+
+def _people(given: Sequence[Signed]) -> int:
+    """How many people gave these signatures, told apart by their subjects alone."""
+    return len({each.person.partition("#")[2] for each in given})
+
+
 def is_complete(given: Sequence[Signed], needed: int) -> bool:
     """Whether these signatures of one organisation are as many as it takes."""
-    people = {each.person for each in given}
-    if len(people) < needed:
+    if _people(given) < needed:
         return False
     return needed < _TWO or any(each.capacity == CALDICOTT for each in given)
 
@@ -157,7 +148,11 @@ def approved(
         replace(
             party,
             needed=needed,
-            is_narrowing=proved and is_done,
+            is_narrowing=proved
+            and is_done
+            and narrows_text(
+                documents[version.id], version, party.organisation, now=now
+            ),
             completed_at=now if is_done else None,
         ),
     )
@@ -186,7 +181,7 @@ def _wanted(version: Version, party: Party) -> Wanted:
     lacks_guardian = party.needed >= _TWO and not any(
         each.capacity == CALDICOTT for each in given
     )
-    people = party.needed - len({each.person for each in given})
+    people = party.needed - _people(given)
     return Wanted(
         organisation=party.organisation,
         people=max(people, 1),

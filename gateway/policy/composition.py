@@ -9,7 +9,7 @@ from typing import Final
 from gateway.policy.standing import members_of, turns_of
 from gateway.policy.states import Party, Signed, Version
 from policies.canonical import sha256_of
-from policies.clauses import Agreement, Member, Signature
+from policies.clauses import Agreement, LocalRule, Member, Signature
 from policies.compile import PolicySet, compile_set
 from policies.documents import as_data, content_hash
 
@@ -77,6 +77,37 @@ def timetable(
             parts |= turned
             found.append((at, _joined(parts)))
     return found
+
+
+def about(composition: Composition, owners: frozenset[str]) -> Composition:
+    """A composition cut down to what it says of these owners' data, and as before."""
+    members: list[Member] = []
+    hashes: dict[str, str] = {}  # a signature fits one text: it goes with the cut one
+    for member in composition.members:
+        cut = _about(member, owners)
+        if cut is not None:
+            members.append(cut)
+            hashes[content_hash(member.document)] = content_hash(cut.document)
+    signatures = tuple(
+        replace(each, hash=hashes[each.hash])
+        for each in composition.signatures
+        if each.hash in hashes
+    )
+    return Composition(members=tuple(members), signatures=signatures)
+
+
+def _about(member: Member, owners: frozenset[str]) -> Member | None:
+    document = member.document
+    standing = None if member.standing is None else member.standing & owners
+    if isinstance(document, LocalRule):
+        is_about = document.org in owners
+        return replace(member, standing=standing) if is_about else None
+    parties = document.parties
+    left = parties.providers & owners
+    if not left:
+        return None
+    cut = replace(document, parties=replace(parties, providers=left))
+    return replace(member, document=cut, standing=standing)
 
 
 def _part(versions: Sequence[Version], now: datetime) -> _Part:

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection
 from gateway.access.requester import Requester
 from gateway.audit.records import Actor, Change
 from gateway.policy.composition import Composition, Versions, timetable, with_version
-from gateway.policy.kept import Head, move_head, remove_version, write_version
+from gateway.policy.kept import Head, move_head, remove_version, spelt, write_version
 from gateway.policy.occasion import Occasion, Stored, shown
-from gateway.policy.sets import Published, write_sets
+from gateway.policy.sets import KeptTurns, Published, write_sets
 from gateway.policy.states import Version
 from gateway.problems import FieldError, RequestError
 from gateway.store.idempotency import Keyed, remember
@@ -54,17 +54,19 @@ def edit_of(
     action: str,
     done: Sequence[Version] | Removal,
     *,
+    kept: KeptTurns | None,
     keyed: Keyed | None = None,
 ) -> Edit:
     """What an act is to write. RequestError gate-failed if the set would be too large.
 
+    `kept`: the turns of sets as the store had them beside the snapshot.
     Takes time: run it beside the event loop.
     """
     before = on.snapshot.versions
     versions = () if isinstance(done, Removal) else tuple(done)
     removed = done.version if isinstance(done, Removal) else None
     after = _applied(before, versions)
-    sets = published(before, after, on.now)
+    sets = published(kept, after, on.now)
     about = removed or max(versions, key=lambda each: each.version)
     stored = None if removed else shown(about, after[about.id], on.now)
     return Edit(
@@ -90,14 +92,18 @@ def edit_of(
 
 
 def published(
-    before: Versions | None, after: Versions, now: datetime
+    kept: KeptTurns | None, after: Versions, now: datetime
 ) -> tuple[Published, ...]:
-    """The sets that a change puts in force, now and later; none if it changes none.
+    """The sets that are to be in force, now and later; none if they already are.
 
-    Before None: there was no set at all.
+    Compared with what is kept, not with what would have been: whatever was once lost
+    comes back with the next change. Kept None: in any case.
     """
     wanted = timetable(after, now)
-    if before is not None and wanted == timetable(before, now):
+    if kept == tuple(
+        (None if begins is None else spelt(begins), composition.digest)
+        for begins, composition in wanted
+    ):
         return ()
     return tuple(
         Published(
@@ -119,9 +125,16 @@ def write(edit: Edit, connection: Connection) -> tuple[None, Change]:
     if edit.sets:
         write_sets(connection, edit.sets, after=edit.seen.sequence, now=edit.now)
     if edit.keyed is not None:
-        made = edit.versions[-1]
-        remember(connection, edit.keyed, f"{made.id}@{made.version}", now=edit.now)
+        remember(connection, edit.keyed, made(edit.versions[-1]), now=edit.now)
     return None, edit.record
+
+
+def made(version: Version) -> str:
+    """What a request made, as its key remembers it: the exact text too.
+
+    The number of a draft that was deleted is given again, perhaps to another's.
+    """
+    return f"{version.id}@{version.version}@{version.hash}"
 
 
 def actor_of(requester: Requester) -> Actor:

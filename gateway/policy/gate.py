@@ -3,25 +3,29 @@
 from dataclasses import replace
 from typing import Final
 
+from gateway.policy.composition import about
 from gateway.policy.occasion import Occasion
 from gateway.policy.oracle import Opinion, consult
 from gateway.policy.states import Finding, Version
 from gateway.policy.supposing import Supposition, supposed
+from gateway.policy.telling import Telling
 from gateway.problems import FieldError, RequestError
 from policies.analysis.findings import Lint
 from policies.analysis.gate import Tried, gate
 from policies.analysis.lawfulness import Circumstances
 from policies.analysis.replay import Replayed, replay
-from policies.clauses import Member
 from policies.errors import Invalid
 from policies.exports.probes import probes
 
 _PROBES: Final = 60  # some hundred calls of Cedar
-_NOT_RUN: Final = Finding(
-    code="oracle_not_run",
-    severity="warn",
-    path="",
-    message='oracle: not run. Install the extra "verify" where policy is published.',
+_MOST_OWNERS: Final = 3  # whose lines Cedar is asked of; all owners' are made alike
+_MOST_LINES: Final = 2_000  # some seconds of Cedar
+_NOT_RUN: Final = "oracle_not_run"
+_NOT_INSTALLED: Final = (
+    'oracle: not run. Install the extra "verify" where policy is published.'
+)
+_TOO_LARGE: Final = (
+    f"oracle: not run. It is asked of at most {_MOST_LINES} clauses and rules."
 )
 
 
@@ -55,11 +59,19 @@ def findings_of(on: Occasion, version: Version) -> tuple[Finding, ...]:
             organisations=on.known.organisations,
         ),
         tried=Tried(
-            replayed=_replayed(on, supposition), disagreements=opinion.sentences
+            replayed=_replayed(on, supposition),
+            disagreements=() if opinion.outcome == "not run" else opinion.sentences,
         ),
     )
-    said = [_finding(each) for each in (*report.refusals, *report.warnings)]
-    return (*said, _NOT_RUN) if opinion.outcome == "not run" else tuple(said)
+    telling = Telling.of(on, version)
+    said = [
+        _finding(each, telling.told(each.message))
+        for each in (*report.refusals, *report.warnings)
+    ]
+    if opinion.outcome == "not run":
+        why = opinion.problem or _NOT_INSTALLED
+        said.append(Finding(code=_NOT_RUN, severity="warn", path="", message=why))
+    return tuple(said)
 
 
 def _replayed(on: Occasion, supposition: Supposition) -> Replayed | None:
@@ -74,38 +86,36 @@ def _replayed(on: Occasion, supposition: Supposition) -> Replayed | None:
 def _opinion(on: Occasion, supposition: Supposition) -> Opinion:
     """What Cedar says of the set as it would be, where the draft has a say in it.
 
-    Of other owners' lines it needs none: no line bears on another's data.
+    Of other owners' lines it needs none: no line bears on another's data. It is asked
+    of a few owners, and of no more lines than it can answer for in time.
     """
-    version, after = supposition.version, supposition.after
-    ours = [_for_owners(each, version) for each in after.members]
-    bearing = replace(after, members=tuple(each for each in ours if each is not None))
-    drafted = replace(
+    version = supposition.version
+    owners = frozenset(sorted(version.owners)[:_MOST_OWNERS])
+    after = about(supposition.after, owners)
+    bearing = replace(
         after,
-        members=tuple(each for each in bearing.members if _is_of(each, version)),
+        members=tuple(
+            each
+            for each in after.members
+            if each.standing or each.document.id == version.id
+        ),
+    )
+    drafted = replace(
+        bearing,
+        members=tuple(
+            each for each in bearing.members if each.document.id == version.id
+        ),
     )
     try:
-        asked = probes(drafted.compiled(), on.now, most=_PROBES)
-        return consult(bearing.compiled(), asked)
+        policy_set = bearing.compiled()
+        if len(policy_set.lines) > _MOST_LINES:
+            return Opinion(outcome="not run", problem=_TOO_LARGE)
+        return consult(policy_set, probes(drafted.compiled(), on.now, most=_PROBES))
     except Invalid:
         return Opinion(outcome="agrees")
 
 
-def _is_of(member: Member, version: Version) -> bool:
-    return member.document.id == version.id
-
-
-def _for_owners(member: Member, version: Version) -> Member | None:
-    """A member as far as it stands for owners that a version is about."""
-    standing = (member.standing or frozenset()) & version.owners
-    if not standing and not _is_of(member, version):
-        return None
-    return replace(member, standing=standing)
-
-
-def _finding(lint: Lint) -> Finding:
+def _finding(lint: Lint, message: str) -> Finding:
     return Finding(
-        code=lint.code,
-        severity=lint.severity,
-        path=lint.pointer,
-        message=lint.message,
+        code=lint.code, severity=lint.severity, path=lint.pointer, message=message
     )

@@ -19,10 +19,26 @@ from gateway.audit.trail import Trail
 from gateway.clock import Clock
 from gateway.policy import transitions
 from gateway.policy.approvals import Yes, person_of
-from gateway.policy.edit import GATEWAY, Edit, Removal, edit_of, published, write
+from gateway.policy.edit import (
+    GATEWAY,
+    Edit,
+    Removal,
+    edit_of,
+    made,
+    published,
+    write,
+)
 from gateway.policy.kept import Head, Stale, Tampered, read_snapshot
 from gateway.policy.occasion import Known, Occasion, Snapshot, Stored
-from gateway.policy.sets import KeptSet, Turn, read_set, recent_turns, turns_at
+from gateway.policy.sets import (
+    KeptSet,
+    KeptTurns,
+    Turn,
+    kept_turns,
+    read_set,
+    recent_turns,
+    turns_at,
+)
 from gateway.policy.states import Kind, Version
 from gateway.problems import RequestError
 from gateway.store.database import Database
@@ -94,7 +110,8 @@ class PolicyAdmin:
     async def start(self) -> None:
         """See to it that a set is in force: at first one that grants nothing.
 
-        A set of another engine or vocabulary is put in force again under ours.
+        A set of another engine or vocabulary is put in force again under ours, and
+        one that is not what the documents come to is put right.
         """
         for _ in range(_TRIES):
             edit = await self._beginning()
@@ -326,11 +343,13 @@ class PolicyAdmin:
 
     async def _beginning(self) -> Edit | None:
         """What a start must write, None if there is a set and it is one of ours."""
-        now = self._clock.now()
-        is_begun, snapshot = await self._read(partial(_at_start, now=now))
-        if is_begun:
+        seen = await self._read(partial(_at_start, now=self._clock.now()))
+        if seen is None:
             return None
-        sets = await asyncio.to_thread(published, None, snapshot.versions, now)
+        snapshot, now = seen.snapshot, seen.now
+        sets = await asyncio.to_thread(published, seen.kept, snapshot.versions, now)
+        if not sets:
+            return None
         return Edit(
             seen=Head(revision=snapshot.revision, sequence=snapshot.sequence),
             now=now,
@@ -355,11 +374,10 @@ class PolicyAdmin:
         on = Occasion(
             snapshot=await self.snapshot(), actor=actor, now=self._clock.now()
         )
-        identity, _, number = done.rpartition("@")
-        for version in on.snapshot.versions.get(identity, ()):
-            if version.version == int(number):
+        for version in on.snapshot.versions.get(done.partition("@")[0], ()):
+            if version.organisation == actor.organisation and made(version) == done:
                 return on.stored(version)
-        raise RequestError("not-found")  # it was made, and then deleted
+        raise RequestError("not-found")  # it was made, and then changed or deleted
 
     async def _done(
         self, actor: Requester, action: str, act: Act, *, keyed: Keyed | None = None
@@ -370,11 +388,12 @@ class PolicyAdmin:
         """
         for _ in range(_TRIES):
             now = self._clock.now()
-            snapshot, made = await self._read(partial(_seen, keyed=keyed, now=now))
-            if made is not None:
-                return made
-            on = Occasion(snapshot=snapshot, actor=actor, now=now)
-            edit = await asyncio.to_thread(_decided, on, action, act, keyed=keyed)
+            seen, before = await self._read(partial(_seen, keyed=keyed, now=now))
+            if before is not None:
+                return before
+            on = Occasion(snapshot=seen.snapshot, actor=actor, now=seen.now)
+            deciding = partial(_decided, on, action, act, kept=seen.kept, keyed=keyed)
+            edit = await asyncio.to_thread(deciding)
             try:
                 await self._trail.change(partial(write, edit))
             except Stale:
@@ -408,29 +427,52 @@ class PolicyAdmin:
         )
 
 
-def _at_start(connection: Connection, *, now: datetime) -> tuple[bool, Snapshot]:
-    """Whether a set of ours is in force, and the documents of that same moment.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """The documents of one moment, the turns that were kept beside them, and when.
 
-    A set that is not whole counts as ours: whoever has it in force says so.
+    `now` is never before the newest change: one clock behind another puts nothing
+    before what it follows.
     """
+
+    snapshot: Snapshot
+    kept: KeptTurns | None
+    now: datetime
+
+
+def _look(connection: Connection, now: datetime) -> _Seen:
     snapshot = read_snapshot(connection)
+    changed = (v.changed_at for held in snapshot.versions.values() for v in held)
+    now = max([now, *changed])
+    return _Seen(snapshot=snapshot, kept=kept_turns(connection, now), now=now)
+
+
+def _at_start(connection: Connection, *, now: datetime) -> _Seen | None:
+    """What a start has to compare; None where it is to leave everything as it is.
+
+    A set that is not whole stays: whoever has it in force says so.
+    """
+    seen = _look(connection, now)
     turns = turns_at(connection, now)
-    if not turns:
-        return False, snapshot
     try:
-        held = read_set(connection, turns[0].set_version)
+        held = read_set(connection, turns[0].set_version) if turns else None
     except Tampered:
-        return True, snapshot
-    return held is None or held.is_of_this_engine, snapshot
+        return None
+    if turns and held is None:
+        return None
+    is_ours = held is not None and held.is_of_this_engine
+    return seen if is_ours else replace(seen, kept=None)
 
 
 def _seen(
     connection: Connection, *, keyed: Keyed | None, now: datetime
-) -> tuple[Snapshot, str | None]:
+) -> tuple[_Seen, str | None]:
     """The documents of one moment, and what the same request has made already."""
-    made = None if keyed is None else made_by(connection, keyed, now)
-    return read_snapshot(connection), made
+    before = None if keyed is None else made_by(connection, keyed, now)
+    return _look(connection, now), before
 
 
-def _decided(on: Occasion, action: str, act: Act, *, keyed: Keyed | None) -> Edit:
-    return edit_of(on, action, act(on), keyed=keyed)
+def _decided(
+    on: Occasion, action: str, act: Act, *, kept: KeptTurns | None, keyed: Keyed | None
+) -> Edit:
+    return edit_of(on, action, act(on), kept=kept, keyed=keyed)

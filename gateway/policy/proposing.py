@@ -3,8 +3,7 @@
 from gateway.policy.approvals import person_of
 from gateway.policy.occasion import Occasion
 from gateway.policy.states import Kind, Version
-from gateway.policy.transitions import check_ours
-from gateway.problems import RequestError
+from gateway.policy.transitions import check_ours, number_of_next, refuse_taken
 from policies.clauses import Agreement, LocalRule
 
 
@@ -16,17 +15,10 @@ def proposed(on: Occasion, document: Agreement | LocalRule) -> Version:
     """
     kind: Kind = "agreement" if isinstance(document, Agreement) else "local-rule"
     check_ours(on.actor, document)
-    number = 1
-    if document.id in on.snapshot.versions:
-        try:
-            on.held(kind, document.id)
-        except RequestError:
-            message = "That id is taken. Give the document another."
-            raise RequestError("conflict", message) from None
-        number += on.snapshot.versions[document.id][-1].version
+    refuse_taken(on, kind, document.id)
     return Version(
         id=document.id,
-        version=number,
+        version=number_of_next(on, document.id),
         kind=kind,
         organisation=on.actor.organisation,
         state="draft",

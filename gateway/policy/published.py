@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import yaml
 
+from adapters import nhs_number
 from adapters.errors import ConfigurationError
 from gateway.settings import Settings
-from policies.clauses import Agreement, LocalRule, Signature
+from policies.clauses import Agreement, LocalRule, Signature, parts_of
 from policies.compile import PolicySet, compile_set
 from policies.documents import parse_document
 from policies.errors import Invalid
@@ -66,9 +67,21 @@ def _read_all(paths: Iterable[Path]) -> Iterator[Agreement | LocalRule | Signatu
     for path in paths:
         for data in read_yaml(path):
             try:
-                yield parse_document(data, where=path.name)
+                document = parse_document(data, where=path.name)
             except Invalid as error:
                 raise ConfigurationError(str(error), file=str(path)) from None
+            _check_ids(document, path)
+            yield document
+
+
+def _check_ids(document: Agreement | LocalRule | Signature, path: Path) -> None:
+    # Each decision is recorded under these: what holds a number could not be.
+    if isinstance(document, Signature):
+        return
+    ids = (document.id, *(each.id for each in parts_of(document)))
+    if any(nhs_number.is_within(each) for each in ids):
+        message = "has an id that holds an NHS number. Give it another."
+        raise ConfigurationError(message, file=str(path))
 
 
 def read_yaml(path: Path) -> list[dict[str, object]]:

@@ -36,6 +36,10 @@ _VOCABULARIES: Final = PolicyVocabulary.__table__  # type: ignore[attr-defined] 
 _DOCUMENTS: Final = PolicyDocument.__table__  # type: ignore[attr-defined]  # as above
 
 
+# What is in force (None) and what is to follow, from when on: the digests of the sets.
+KeptTurns = tuple[tuple[str | None, str | None], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A set that is to be in force, from an instant on or at once."""
@@ -95,6 +99,21 @@ def turns_at(connection: Connection, now: datetime) -> list[Turn]:
         .order_by(_ACTIVE.c.sequence)
     )
     return [_turn(row) for row in connection.execute(rows).all()]
+
+
+def kept_turns(connection: Connection, now: datetime) -> KeptTurns:
+    """The same as digests; None for that of a set that is gone."""
+    found = []
+    for place, turn in enumerate(turns_at(connection, now)):
+        begins = turn.effective_at if place else None
+        digest = select(_SETS.c.digest).where(_SETS.c.version == turn.set_version)
+        found.append(
+            (
+                None if begins is None else spelt(begins),
+                connection.execute(digest).scalar_one_or_none(),
+            )
+        )
+    return tuple(found)
 
 
 def recent_turns(

@@ -59,16 +59,20 @@ def _stand(
 def _begun(
     versions: Iterable[Version], owner: str, now: datetime
 ) -> list[tuple[datetime, Version, Party]]:
-    """The versions that an owner has completely signed, each since when it counts."""
+    """The versions that an owner has completely signed, each since when it counts.
+
+    What is signed counts whatever our clock says of when: only a beginning is waited
+    for, so that a clock that is behind loses nobody's veto.
+    """
     found = []
     for version in versions:
         party = version.party(owner)
         if version.state != "submitted" or party is None or not party.is_owner:
             continue
         if party.completed_at is not None:
-            since = max(party.completed_at, version.begins or party.completed_at)
-            if since <= now:
-                found.append((since, version, party))
+            begins = version.begins or party.completed_at
+            if version.begins is None or begins <= now:
+                found.append((max(party.completed_at, begins), version, party))
     return found
 
 

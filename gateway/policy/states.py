@@ -40,7 +40,8 @@ class Party:
 
     An owner is a provider, or the organisation of a local rule; the others receive.
     `needed` people must sign for it. `is_narrowing`: for its data nothing was
-    widened, proved when it was complete.
+    widened, neither of all policy nor of the earlier text by itself; proved when it
+    was complete.
     """
 
     organisation: str

@@ -11,7 +11,6 @@ from typing import Final, Literal
 from adapters import nhs_number
 from gateway.access.requester import Requester
 from gateway.policy.approvals import (
-    Comparison,
     Yes,
     approved,
     is_complete,
@@ -21,9 +20,11 @@ from gateway.policy.approvals import (
     signature,
     with_party,
 )
-from gateway.policy.composition import with_version
+from gateway.policy.comparison import Comparison
+from gateway.policy.composition import Versions, with_version
 from gateway.policy.gate import examine
 from gateway.policy.occasion import Occasion
+from gateway.policy.standing import stands_of
 from gateway.policy.states import Kind, Party, Version
 from gateway.problems import FieldError, RequestError
 from policies.clauses import Agreement, LocalRule
@@ -43,14 +44,33 @@ def created(on: Occasion, document: Agreement | LocalRule) -> Version:
     """
     check_ours(on.actor, document)
     kind: Kind = "agreement" if isinstance(document, Agreement) else "local-rule"
-    if document.id not in on.snapshot.versions:
-        return _drafted(on, document, kind, number=1)
-    try:
-        on.held(kind, document.id)
-    except RequestError:
-        message = "That id is taken. Give the document another."
-        raise RequestError("conflict", message) from None
+    refuse_taken(on, kind, document.id)
     return _next(on, kind, document)
+
+
+def refuse_taken(on: Occasion, kind: Kind, identity: str) -> None:
+    """RequestError conflict where an id is that of a document of others.
+
+    It is theirs once they submitted it; a draft keeps no id from anybody.
+    """
+    offered = any(
+        each.state != "draft" for each in on.snapshot.versions.get(identity, ())
+    )
+    ours = any(each.state != "draft" for each in _visible(on, kind, identity))
+    _require(ours or not offered, "That id is taken. Give the document another.")
+
+
+def number_of_next(on: Occasion, identity: str) -> int:
+    """The number of the next version, whoever may see the earlier ones."""
+    versions = on.snapshot.versions.get(identity, ())
+    return max((each.version for each in versions), default=0) + 1
+
+
+def _visible(on: Occasion, kind: Kind, identity: str) -> Sequence[Version]:
+    try:
+        return on.held(kind, identity)
+    except RequestError:
+        return ()
 
 
 def rolled_back(on: Occasion, version: Version, number: int) -> Version:
@@ -71,7 +91,7 @@ def replaced(on: Occasion, draft: Version, document: Agreement | LocalRule) -> V
     if document.id != draft.id or type(document) is not type(draft.document):
         raise _invalid("/id", "must stay what it is.")
     check_ours(on.actor, document)
-    return _written(on, draft, document)
+    return _with_writers(on, _written(on, draft, document))
 
 
 def deleted(on: Occasion, draft: Version) -> Version:
@@ -89,7 +109,10 @@ def submitted(on: Occasion, draft: Version) -> Version:
     """
     _own(on, draft)
     _require(draft.state == "draft", "Only a draft may be submitted.")
-    versions = on.snapshot.versions[draft.id]
+    refuse_taken(on, draft.kind, draft.id)
+    # What leaves an organisation out is neither seen nor refused by it, and so keeps
+    # nothing of its own from it.
+    versions = on.held(draft.kind, draft.id)
     _require_none_open(on, versions)
     newer = [v for v in versions if v.version > draft.version and v.state != "draft"]
     _require(not newer, "A newer version was submitted. Draft it anew upon that one.")
@@ -126,11 +149,13 @@ def signed(on: Occasion, version: Version, yes: Yes) -> Version:
 def rejected(on: Occasion, version: Version) -> Version:
     """A submitted version that a party will not have; withdrawn, if it was its own.
 
-    RequestError conflict once it stands for somebody: then leave it unsigned.
+    RequestError conflict once it grants for somebody, or where without it an earlier
+    one would be back: then leave it unsigned.
     """
     _party(on, version)
     message = "It is not waiting to be signed, or stands for a party already."
     _require(on.state_of(version) in {"submitted", "approved"}, message)
+    _require(not _holds_back(on, version), message)
     own = on.actor.organisation == version.organisation
     return replace(version, state="withdrawn" if own else "rejected", changed_at=on.now)
 
@@ -153,6 +178,13 @@ def suspended(on: Occasion, version: Version, yes: Yes) -> tuple[Version, ...]:
     after = tuple(_with_rest(on, each, rests=True) for each in awake)
     if version.kind == "agreement":
         return after
+    _refuse_authors(on, awake)
+    changed: Versions = on.snapshot.versions
+    for each in after:
+        changed = with_version(changed, each)
+    compared = Comparison(on.snapshot.versions, changed, on.now)
+    if compared.narrows(on.actor.organisation):
+        return after
     seconding = Yes(capacity=yes.capacity)
     return _seconded(on, awake[-1], after, action="suspend", yes=seconding)
 
@@ -160,13 +192,14 @@ def suspended(on: Occasion, version: Version, yes: Yes) -> tuple[Version, ...]:
 def resumed(on: Occasion, version: Version, yes: Yes) -> tuple[Version, ...]:
     """The versions that count again for the actor's organisation, or one step nearer.
 
-    That widens, unless it is proved not to: two people then, none of them an author.
+    That widens, whatever stands beside: two people, none of them an author.
     """
     _owner(on, version)
     _require(yes.hash in (None, version.hash), _OTHER_TEXT)
     held = on.held(version.kind, version.id)
     resting = [each for each in held if _rests(each, on.actor)]
     _require(resting, "It is not suspended for your organisation.")
+    _refuse_authors(on, resting)
     after = tuple(_with_rest(on, each, rests=False) for each in resting)
     seconding = Yes(capacity=yes.capacity)
     return _seconded(on, resting[-1], after, action="resume", yes=seconding)
@@ -180,19 +213,21 @@ def _seconded(
     action: Literal["suspend", "resume"],
     yes: Yes,
 ) -> tuple[Version, ...]:
-    """The change if it takes no more people than have said yes; else one more yes."""
-    documents = on.snapshot.versions
-    changed = documents
-    for each in after:
-        changed = with_version(changed, each)
-    if Comparison(documents, changed, on.now).narrows(on.actor.organisation):
-        return after
-    refuse_author(version, on.actor)
+    """The change if this is the second yes, one of them a guardian's; else the yes."""
     given = signature(version, on.actor, action, yes=yes, now=on.now)
     waiting = replace(version, signed=(*version.signed, given), changed_at=on.now)
     if is_complete(waiting.signatures(action, on.actor.organisation), 2):
         return after
     return (waiting,)
+
+
+def _refuse_authors(on: Occasion, versions: Sequence[Version]) -> None:
+    """RequestError not-permitted for who wrote any of these that is not superseded."""
+    stands = stands_of(on.snapshot.versions[versions[0].id], on.now)
+    standing = stands.get(on.actor.organisation)
+    for each in versions:
+        if standing is None or each.version >= standing.version.version:
+            refuse_author(each, on.actor)
 
 
 def _completed(version: Version, actor: Requester) -> bool:
@@ -221,22 +256,53 @@ def _with_rest(on: Occasion, version: Version, *, rests: bool) -> Version:
 
 def _next(on: Occasion, kind: Kind, document: Agreement | LocalRule) -> Version:
     """Each organisation has one draft at a time: none keeps another from its own."""
-    versions = on.snapshot.versions[document.id]
-    ours = (each.organisation == on.actor.organisation for each in versions)
     drafts = [
         each
-        for each, own in zip(versions, ours, strict=True)
-        if own and each.state == "draft"
+        for each in on.snapshot.versions.get(document.id, ())
+        if each.state == "draft" and each.organisation == on.actor.organisation
     ]
     _require(not drafts, "You have a draft of it already. Change or delete that one.")
-    _require_none_open(on, versions)
-    return _drafted(on, document, kind, number=versions[-1].version + 1)
+    _require_none_open(on, _visible(on, kind, document.id))
+    number = number_of_next(on, document.id)
+    return _with_writers(on, _drafted(on, document, kind, number=number))
+
+
+def _with_writers(on: Occasion, draft: Version) -> Version:
+    """The draft, whoever wrote the very same text before an author of it too."""
+    held = _visible(on, draft.kind, draft.id)
+    same = [each.authors for each in held if each.hash == draft.hash]
+    return replace(draft, authors=draft.authors.union(*same))
 
 
 def _require_none_open(on: Occasion, versions: Sequence[Version]) -> None:
-    waiting = [each for each in versions if on.state_of(each) == "submitted"]
+    # Of those before the newest nothing is waited for.
+    newest = [each for each in versions if each.state == "submitted"][-1:]
+    waiting = [
+        each
+        for each in newest
+        if on.state_of(each) == "submitted" and not _holds_back(on, each)
+    ]
     message = "A version of it is waiting to be signed. Sign, refuse or withdraw it."
     _require(not waiting, message)
+
+
+def _holds_back(on: Occasion, version: Version) -> bool:
+    """Whether without it an earlier version or a recipient of one would be back.
+
+    That is nothing for one person to bring about; now, or when it begins.
+    """
+    versions = on.snapshot.versions[version.id]
+    at = max(on.now, version.begins or on.now)
+    others = [each for each in versions if each.version != version.version]
+    without = stands_of(others, at)
+    return any(
+        owner in without
+        and (
+            without[owner].version.version < stand.version.version
+            or without[owner].bound - stand.bound
+        )
+        for owner, stand in stands_of(versions, at).items()
+    )
 
 
 def _drafted(

@@ -13,11 +13,11 @@ from adapters.errors import ConfigurationError
 from gateway.policy.oracle import Opinion, consult
 from gateway.policy_files.marked import Marked, read_marked
 from gateway.policy_files.shelf import Filed, Shelf, again, as_signed, unique, unsigned
-from policies.analysis.findings import Lint, Severity, parts_of, places_of
+from policies.analysis.findings import Lint, Severity, places_of
 from policies.analysis.gate import unreadable
 from policies.analysis.lawfulness import Circumstances, unlawful
 from policies.analysis.lints import lints
-from policies.clauses import Document, Signature
+from policies.clauses import Document, Signature, parts_of
 from policies.compile import PolicySet
 from policies.documents import content_hash, parse_document
 from policies.errors import Invalid

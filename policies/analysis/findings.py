@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from policies.clauses import Agreement, Clause, Document, Member, Rule
+from policies.clauses import Agreement, Clause, Document, Member, Rule, parts_of
 
 Severity = Literal["refuse", "warn"]
 
@@ -92,8 +92,3 @@ def places_of(members: Iterable[Member]) -> Iterator[Place]:
         parts: tuple[Clause | Rule, ...] = parts_of(document)
         for index, part in enumerate(parts):
             yield Place(member=member, path=f"{name}[{index}]", part=part)
-
-
-def parts_of(document: Document) -> tuple[Clause, ...] | tuple[Rule, ...]:
-    """The clauses of an agreement, or the rules of a local rule."""
-    return document.clauses if isinstance(document, Agreement) else document.rules

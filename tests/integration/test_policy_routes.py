@@ -167,7 +167,10 @@ async def test_to_rest_something_needs_no_new_sign_in(desk):
 
 
 async def test_to_rest_a_rule_needs_a_new_sign_in_as_it_may_widen(desk):
-    await desk.publish("/local-rules", rules("LR-1", HOSPITAL), [HOSPITAL])
+    writer = desk.person("writer", HOSPITAL)
+    await writer.create(RULES, rules("LR-1", HOSPITAL))
+    await writer.move("/local-rules/LR-1", "submit")
+    await desk.guardian("guardian", HOSPITAL).sign("/local-rules/LR-1")
     stale = desk.person("manager", HOSPITAL, signed_in_s_ago=301)
     refused = await stale.sign("/local-rules/LR-1", "suspend")
     assert (refused.status_code, code_of(refused)) == (401, "reauthentication-needed")
@@ -282,10 +285,44 @@ async def test_what_makes_something_has_a_key(writer, key):
     assert fields_of(response) == [("/idempotency-key", "invalid")]
 
 
-async def test_a_number_of_a_person_is_no_key(writer):
-    response = await writer.create(AGREEMENTS, ALONE, key="9990000018")
+@pytest.mark.parametrize(
+    "key", ["9990000018", "job-9990000018", "a:999-000-0018", "x9990000018y"]
+)
+async def test_a_number_of_a_person_is_no_key(writer, key):
+    response = await writer.create(AGREEMENTS, ALONE, key=key)
     assert (response.status_code, code_of(response)) == (400, "request-invalid")
-    assert echoes(response, "9990000018") == []
+    assert echoes(response, key) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("/id", {"id": "DSA-9990000018"}),
+        ("/id", {"id": "A9990000018"}),
+        ("/dpia", {"dpia": "Assessed for 999  000 0018 too"}),
+        ("/clauses/0/id", {"clauses": [agreement(id="999-000-0018")["clauses"][0]]}),
+        ("/clauses/0/why", {"clauses": [agreement(why="9990000018")["clauses"][0]]}),
+    ],
+)
+async def test_a_number_of_a_person_stands_in_no_document(writer, place, change):
+    response = await writer.create(AGREEMENTS, ALONE | change)
+    assert (response.status_code, code_of(response)) == (422, "document-invalid")
+    assert fields_of(response) == [(place, "nhs-number")]
+    assert echoes(response, "9990000018", "000 0018", "000-0018") == []
+
+
+async def test_ten_digits_that_are_nobodys_number_may_stand_in_a_document(writer):
+    made = await writer.create(AGREEMENTS, ALONE | {"id": "DSA-9990000019"})
+    assert made.status_code == 201
+
+
+async def test_a_document_has_its_bounds(writer):
+    (one,) = ALONE["clauses"]
+    many = [one | {"id": f"c{n}"} for n in range(501)]
+    response = await writer.create(AGREEMENTS, ALONE | {"clauses": many})
+    assert (response.status_code, code_of(response)) == (422, "document-invalid")
+    assert fields_of(response) == [("/clauses", "too-large")]
+    assert "more than 500" in response.json()["detail"]
 
 
 async def test_a_draft_that_is_open_is_not_drafted_again(writer):

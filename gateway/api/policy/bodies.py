@@ -12,6 +12,7 @@ from pydantic import (
     ValidationError,
 )
 
+from adapters import nhs_number
 from gateway import safe_json
 from gateway.api.policy.texts import without_nulls
 from gateway.problems import FieldError, RequestError, invalid_fields
@@ -82,7 +83,28 @@ def parsed(
         raise _refused(
             pointer + error.pointer, error.code, message=error.message
         ) from None
+    _check_for_numbers(data, pointer)
     return cast("Agreement | LocalRule", document)  # its kind says that it is one
+
+
+def _check_for_numbers(data: object, pointer: str) -> None:
+    """RequestError document-invalid where somebody's NHS number stands in a text.
+
+    Documents and their ids are kept for good, and told to others. What is read here
+    was parsed: each key is one of ours.
+    """
+    match data:
+        case str() if nhs_number.is_within(" ".join(data.split())):
+            message = "holds an NHS number. Leave people out of documents of policy."
+            raise _refused(pointer, "nhs-number", message=message)
+        case dict():
+            for key, held in data.items():
+                _check_for_numbers(held, f"{pointer}/{key}")
+        case list():
+            for place, held in enumerate(data):
+                _check_for_numbers(held, f"{pointer}/{place}")
+        case _:
+            pass  # holds no text
 
 
 def _refused(pointer: str, code: str, *, message: str) -> RequestError:

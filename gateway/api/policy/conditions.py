@@ -35,7 +35,7 @@ def request_key(request: Request) -> str:
     """
     key = request.headers.get("idempotency-key", "").strip()
     # It is kept for a day, and nobody's number may be.
-    if _KEY.fullmatch(key) is None or nhs_number.normalise(key) is not None:
+    if _KEY.fullmatch(key) is None or nhs_number.is_within(key):
         raise _wrong(
             "idempotency-key",
             "Idempotency-Key is 1 to 255 visible characters, new for each request.",

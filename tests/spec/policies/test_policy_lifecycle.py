@@ -287,8 +287,12 @@ async def test_a_veto_is_not_put_to_rest_by_one_person(office):
     assert await refused(suspend(author(A))) == "not-permitted"
     rests = await suspend(guardian(A))
     assert rests.state == "suspended"
-    awake = await office.admin.resume(
+    half = await office.admin.resume(
         "local-rule", veto.id, actor=second(A), if_match=rests.etag
+    )
+    assert half.state == "suspended"
+    awake = await office.admin.resume(
+        "local-rule", veto.id, actor=guardian(A), if_match=half.etag
     )
     assert awake.state == "active"
 

@@ -123,6 +123,13 @@ def test_the_time_is_utc_whatever_the_clock_was_set_to():
 CONTENT = {
     "an NHS number": number(0),
     "an NHS number with hyphens": f"{number(0)[:3]}-{number(0)[3:6]}-{number(0)[6:]}",
+    "a number in an id": f"DSA-{number(0)}/c1@1#Z9A01",
+    "a number in a path": f"a:{number(0)}",
+    "a number after a colon": f":{number(0)}",
+    "a number after a point": f"x_{number(0)}.y",
+    "a number with hyphens in an id": (
+        f"DSA-{number(0)[:3]}-{number(0)[3:6]}-{number(0)[6:]}"
+    ),
     "a sentence": "fell at home",
     "a name": "Zoë",
     "a line end": "a\nb",
@@ -156,7 +163,20 @@ def test_ten_digits_that_are_no_nhs_number_are_a_code():
     assert b"9990000019" in encoded(Start(version="9990000019"), STAMP)
 
 
-@pytest.mark.parametrize("text", ["no such agreement", number(0), "", "é", "x" * 256])
+def test_digits_in_a_hash_and_counts_are_no_number_of_a_person():
+    for text in (
+        f"a{number(0)}",
+        f"{number(0)}f",
+        f"0{number(0)}",
+        f"sha256:{'9' * 64}",
+    ):
+        assert text.encode() in encoded(Start(version=text), STAMP)
+    assert number(0).encode() in encoded(ClockJump(back_ms=int(number(0))), STAMP)
+
+
+@pytest.mark.parametrize(
+    "text", ["no such agreement", number(0), f"DSA-{number(0)}", "", "é", "x" * 256]
+)
 def test_what_a_caller_cites_may_be_anything_and_is_recorded_only_as_a_code(text):
     assert cited(text) == "not-a-code"
     record = Denied(journey="j", actor=ACTOR, code="c", agreement=text)

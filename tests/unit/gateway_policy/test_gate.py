@@ -17,7 +17,7 @@ from policies.analysis.replay import Recorded
 from policies.clauses import Agreement
 from policies.request import Cell, Request
 from tests.houses import PREFILTERED
-from tests.policy_store import NOW, A, R, agreement, author, clause, rule
+from tests.policy_store import NOW, A, B, R, S, agreement, author, clause, rule
 
 
 def draft(document) -> Version:
@@ -106,9 +106,9 @@ def test_a_set_that_would_be_too_large_is_refused_and_nothing_else_is_tried():
 
 
 def test_a_set_that_is_too_large_is_not_published_whatever_the_gate_said():
-    huge = replace(draft(large()), state="submitted")
+    huge = as_if_signed(draft(large()), NOW)
     with pytest.raises(RequestError) as caught:
-        published({}, {huge.id: [huge]}, NOW)
+        published(None, {huge.id: [huge]}, NOW)
     assert caught.value.code == "gate-failed"
 
 
@@ -120,6 +120,78 @@ def test_where_the_oracle_is_not_installed_the_gate_says_so(monkeypatch):
 
     monkeypatch.setattr(gate, "consult", absent)
     assert "oracle_not_run" in codes(occasion(found), found)
+
+
+def test_the_oracle_is_asked_of_a_few_owners_lines(monkeypatch):
+    owners = tuple(f"Z{n:04}" for n in range(40))
+    found = draft(agreement(clause(roles=["doctor"]), providers=owners))
+    other = as_if_signed(draft(agreement(providers=(owners[0], B), id="DSA-2")), NOW)
+    asked = []
+
+    def agrees(policy_set, questions):
+        asked.append({line.organisation for line in policy_set.lines})
+        assert all(line.signed for line in policy_set.lines if line.effect == "grant")
+        return Opinion(outcome="agrees")
+
+    monkeypatch.setattr(gate, "consult", agrees)
+    assert "oracle_not_run" not in codes(occasion(found, other), found)
+    assert asked == [{None, *owners[:3]}]
+
+
+def test_where_there_is_too_much_for_the_oracle_the_gate_says_so(monkeypatch):
+    monkeypatch.setattr(gate, "_MOST_LINES", 7)
+    found = draft(agreement(clause(roles=["doctor"])))
+    said = findings_of(occasion(found), found)
+    (warning,) = [each for each in said if each.code == "oracle_not_run"]
+    assert "at most" in warning.message
+    assert warning.severity == "warn"
+
+
+def test_a_finding_names_no_document_that_one_of_its_readers_may_not_see():
+    secret = as_if_signed(
+        draft(agreement(providers=(B,), recipients=(S,), id="DSA-SECRET")), NOW
+    )
+    secret = replace(secret, organisation=B)
+    found = draft(agreement(providers=(B,), recipients=(S,), id="DSA-Z"))
+    (told,) = [
+        each.message
+        for each in findings_of(occasion(secret, found), found)
+        if each.code == "shadowed_clause"
+    ]
+    assert told == (
+        "c1: it never decides, as other agreements always do. "
+        "Remove it, or narrow those."
+    )
+
+
+def test_a_finding_names_what_all_of_its_readers_see():
+    known = as_if_signed(draft(agreement(providers=(A,), id="DSA-1")), NOW)
+    found = draft(agreement(providers=(A,), id="DSA-Z"))
+    said = findings_of(occasion(known, found), found)
+    assert any("DSA-1/c1@1 always do" in each.message for each in said)
+
+
+def test_a_veto_of_another_owner_is_not_named_to_who_meets_it():
+    veto = as_if_signed(
+        draft(
+            rule(
+                B,
+                {
+                    "id": "v1",
+                    "effect": "veto",
+                    "when": {"purposes": ["direct-care"]},
+                    "overridable": False,
+                    "why": "Board",
+                },
+            )
+        ),
+        NOW,
+    )
+    veto = replace(veto, organisation=B)
+    found = draft(agreement(providers=(B,), recipients=(A,), id="DSA-Z"))
+    said = [each.message for each in findings_of(occasion(veto, found), found)]
+    assert "c1: always vetoed by a rule of the owner. " in " ".join(said)
+    assert not any(veto.id in each for each in said)
 
 
 def test_where_the_oracle_decides_otherwise_nothing_is_published(monkeypatch):

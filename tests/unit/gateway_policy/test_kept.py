@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.policy.approvals import Comparison
+from gateway.policy.comparison import Comparison
 from gateway.policy.composition import Composition, if_all_signed
 from gateway.policy.kept import Tampered, document_of
 from gateway.policy.sets import KeptSet

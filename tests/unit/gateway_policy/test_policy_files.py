@@ -88,6 +88,16 @@ def test_a_wrong_document_stops_the_start_and_says_where(tmp_path):
     assert "clauses[0].roles[0]" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [RULE.replace("LR-1", "LR-9990000018"), RULE.replace("v1", "999-000-0018")],
+)
+def test_an_id_that_holds_a_number_of_a_person_stops_the_start(tmp_path, text):
+    with pytest.raises(ConfigurationError, match="holds an NHS number") as caught:
+        load_policy(settings_with(tmp_path, text))
+    assert "0018" not in str(caught.value)
+
+
 def test_a_rule_for_another_body_stops_the_start(tmp_path):
     twice = RULE + "---\n" + RULE
     with pytest.raises(ConfigurationError) as caught:

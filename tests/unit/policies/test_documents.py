@@ -262,6 +262,33 @@ CASES = {
         "rules[0].when.flags_any[0]: unknown code",
     ),
     "same rule twice": (local_rule(rule(), rule()), "rules[1]: its id is taken"),
+    "too many clauses": (
+        agreement(*(clause(id=f"c{n}") for n in range(501))),
+        "clauses: lists more than 500. Split the document.",
+    ),
+    "too many rules": (
+        local_rule(*(rule(id=f"v{n}") for n in range(501))),
+        "rules: lists more than 500",
+    ),
+    "too many providers": (
+        agreement(
+            parties={
+                "providers": [f"Z{n:04}" for n in range(251)],
+                "recipients": ["Z9A"],
+            },
+        ),
+        "parties.providers: lists more than 250. Split the agreement.",
+    ),
+    "too many providers for its clauses": (
+        agreement(
+            *(clause(id=f"c{n}") for n in range(51)),
+            parties={
+                "providers": [f"Z{n:04}" for n in range(100)],
+                "recipients": ["Z9A"],
+            },
+        ),
+        "clauses: clauses times providers are more than 5000",
+    ),
 }
 
 

@@ -177,7 +177,7 @@ def many(count):
 
 def test_a_set_too_large_is_refused():
     found = gate(
-        [read(agreement()), many(5_000)], draft="LR-Z9B-1", circumstances=WORLD
+        [read(agreement()), many(5_001)], draft="LR-Z9B-1", circumstances=WORLD
     )
     assert [lint.code for lint in found.refusals] == ["too_many_clauses"]
 

@@ -140,9 +140,11 @@ def test_signatures_alone_are_no_policy(tmp_path):
 def test_too_many_clauses_are_refused(tmp_path):
     rules = "\n".join(
         f"- {{id: v{n}, effect: veto, when: {{}}, overridable: false, why: Board}}"
-        for n in range(5_001)
+        for n in range(500)
     )
-    told = found(write(tmp_path, "a.yaml", RULE.partition("- ")[0] + rules + "\n"))
+    text = RULE.partition("- ")[0] + rules
+    many = [text.replace("LR-1", f"LR-{n}", 1) for n in range(11)]
+    told = found(*(write(tmp_path, f"{n}.yaml", each) for n, each in enumerate(many)))
     assert codes(told) == {"too_many_clauses"}
 
 
