@@ -19,20 +19,23 @@ SELF_CLAIMED: Final = "self-claimed"
 
 def of_intent(case: Case) -> frozenset[Notice]:
     """What the decisions on a question demand before it is asked."""
+    about = _kind(case)
     return frozenset(
         notice
         for planned in case.plans
-        for decision in permits(planned)
-        for notice in _notices(case, planned, [decision.view])
+        for notice in _notices(
+            case, planned, [each.view for each in permits(planned)], about=about
+        )
     )
 
 
 def of_outcome(case: Case, opened: Sequence[ReleasedSource]) -> frozenset[Notice]:
     """What only the release of its answers showed to be demanded."""
+    about = _kind(case)
     demanded = (
         notice
         for source in opened
-        for notice in _notices(case, source.plan, _views(source))
+        for notice in _notices(case, source.plan, _views(source), about=about)
     )
     return frozenset(demanded) - of_intent(case)
 
@@ -49,9 +52,15 @@ def _views(source: ReleasedSource) -> Iterable[View]:
     return [*shown.values(), source.person_view]
 
 
-def _notices(case: Case, planned: SourcePlan, views: Iterable[View]) -> list[Notice]:
+def _notices(
+    case: Case,
+    planned: SourcePlan,
+    views: Iterable[View],
+    *,
+    about: tuple[NoticeKind, str],
+) -> list[Notice]:
     demanded = {each for view in views for each in view.notify}
-    kind, reference = _kind(case)
+    kind, reference = about
     told: tuple[tuple[Literal["privacy-officer", "owner"], str], ...] = (
         ("privacy-officer", case.request.recipient),
         ("owner", planned.source.organisation.ods),
