@@ -246,10 +246,13 @@ async def test_one_document_of_ours_is_asked_about(surgery, route, given, status
     assert (response.status_code, code_of(response)) == (status, code)
 
 
-async def test_an_id_of_others_is_taken(desk, surgery):
+async def test_an_id_of_others_is_taken_once_it_is_submitted(desk, surgery):
     foreign = desk.person("writer", HOSPITAL)
-    await foreign.create("/agreements", agreement("DSA-9", providers=[HOSPITAL]))
+    theirs = agreement("DSA-9", providers=[HOSPITAL])
+    await foreign.create("/agreements", theirs)
     draft = {"agreement": BOTH | {"id": "DSA-9"}}
+    assert (await surgery.send("POST", "/diff", draft)).status_code == 200
+    await foreign.move("/agreements/DSA-9", "submit")
     response = await surgery.send("POST", "/diff", draft)
     assert (response.status_code, code_of(response)) == (409, "conflict")
 
