@@ -13,6 +13,7 @@ import typer
 from gateway.clock import SystemClock
 from gateway.command_line import end, explained
 from gateway.policy.composition import Composition
+from gateway.policy.occasion import Known, known_of
 from gateway.policy.signing import sign
 from gateway.policy_files import told
 from gateway.policy_files.comparing import (
@@ -351,20 +352,11 @@ def _circumstances(
     config: Path | None, practices: Sequence[str], desk: Desk
 ) -> Circumstances:
     """What the gate knows of the world: all a configuration says, if there is one."""
-    general_practices = frozenset(practices)
-    organisations = frozenset[str]()
-    if config is not None:
-        settings = desk.settings(config)
-        organisations = frozenset(each.ods for each in settings.organisations)
-        general_practices |= {
-            each.organisation
-            for each in settings.sources
-            if each.sector == "primary-care"
-        }
+    known = Known() if config is None else known_of(desk.settings(config))
     return Circumstances(
         now=desk.now,
-        general_practices=general_practices,
-        organisations=organisations,
+        general_practices=known.general_practices | frozenset(practices),
+        organisations=known.organisations,
     )
 
 

@@ -17,6 +17,7 @@ from gateway.policy.states import (
     presented,
 )
 from gateway.problems import RequestError
+from gateway.settings import Settings
 from policies.analysis.replay import Recorded
 from policies.clauses import Agreement, LocalRule
 
@@ -58,6 +59,18 @@ class Known:
     general_practices: frozenset[str] = frozenset()
     organisations: frozenset[str] = frozenset()
     recorded: tuple[Recorded, ...] = ()
+
+
+def known_of(settings: Settings) -> Known:
+    """What a configuration says of who is there."""
+    return Known(
+        general_practices=frozenset(
+            source.organisation
+            for source in settings.sources
+            if source.sector == "primary-care"
+        ),
+        organisations=frozenset(each.ods for each in settings.organisations),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from gateway.audit.trail import Trail
 from gateway.clock import Clock
 from gateway.policy.in_force import InForce
 from gateway.policy.lifecycle import Around, PolicyAdmin
-from gateway.policy.occasion import Known
+from gateway.policy.occasion import known_of
 from gateway.policy.published import load_policy
 from gateway.policy.reminders import Reminders, Told
 from gateway.problems import RequestError
@@ -87,14 +87,7 @@ def open_policy(
     beside = beside or Beside()
     in_force = InForce(database, clock, settings.policy)
     around = Around(
-        known=Known(
-            general_practices=frozenset(
-                source.organisation
-                for source in settings.sources
-                if source.sector == "primary-care"
-            ),
-            organisations=frozenset(each.ods for each in settings.organisations),
-        ),
+        known=known_of(settings),
         follow=in_force.follow,
         recorded=beside.recorded,
     )

@@ -88,14 +88,13 @@ async def approve(request: Request, document_id: DocumentId) -> Response:
     """Who wrote any of it may not; the hash says which text the person has read."""
     actor, state = await _moving(request, "policy:approve")
     require_recent_sign_in(actor, now=service_of(request).clock.now())
-    json_body(request)
-    read = read_body(await request.body(), Approval)
+    yes = await _yes(request)
     stored = await admin_of(request).approve(
         kind_of(request),
         document_id,
         actor=actor,
         if_match=state,
-        yes=Yes(hash=read.hash, capacity=read.capacity),
+        yes=yes,
     )
     return told(stored, actor=actor)
 
@@ -142,14 +141,13 @@ async def suspend(request: Request, document_id: DocumentId) -> Response:
     require_person(actor)
     if kind_of(request) == "local-rule":
         require_recent_sign_in(actor, now=service_of(request).clock.now())
-    json_body(request)
-    read = read_body(await request.body(), Approval)
+    yes = await _yes(request)
     stored = await admin_of(request).suspend(
         kind_of(request),
         document_id,
         actor=actor,
         if_match=state,
-        yes=Yes(hash=read.hash, capacity=read.capacity),
+        yes=yes,
     )
     return told(stored, actor=actor)
 
@@ -168,14 +166,13 @@ async def resume(request: Request, document_id: DocumentId) -> Response:
     """It widens what others see, and takes the signatures of a widening."""
     actor, state = await _moving(request, "policy:approve")
     require_recent_sign_in(actor, now=service_of(request).clock.now())
-    json_body(request)
-    read = read_body(await request.body(), Approval)
+    yes = await _yes(request)
     stored = await admin_of(request).resume(
         kind_of(request),
         document_id,
         actor=actor,
         if_match=state,
-        yes=Yes(hash=read.hash, capacity=read.capacity),
+        yes=yes,
     )
     return told(stored, actor=actor)
 
@@ -219,3 +216,10 @@ async def _moving(request: Request, scope: str) -> tuple[Requester, str]:
     actor = await administrator(request, scope)
     only_parameters(request)
     return actor, state_meant(request)
+
+
+async def _yes(request: Request) -> Yes:
+    """What the person says yes to, and as what."""
+    json_body(request)
+    read = read_body(await request.body(), Approval)
+    return Yes(hash=read.hash, capacity=read.capacity)
