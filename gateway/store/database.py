@@ -6,9 +6,12 @@ their parameters, in no error and in no log.
 
 import asyncio
 import shutil
+import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -24,6 +27,7 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 Identity: TypeAlias = tuple[int, int]  # device and inode
 _T = TypeVar("_T")
 
+_PAUSE_S: Final = 0.01
 _LOCK: Final = 7_312_004_711  # any number of our own: who migrates holds it
 
 
@@ -47,6 +51,7 @@ class Database:
         """Bring the tables up to date; a second process waits for the first."""
         if self.file is not None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(_keep_log_ahead, self.file, 0.8 * self._busy_s)
         async with self.engine.begin() as connection:
             if self.engine.dialect.name == "postgresql":
                 lock = text("SELECT pg_advisory_xact_lock(:lock)")
@@ -184,6 +189,26 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _keep_log_ahead(file: Path, busy_s: float) -> None:
+    """Set a new file to write-ahead logging, however many processes open it at once.
+
+    SQLite answers "locked" to this one change without waiting, whatever its timeout.
+    sqlite3.OperationalError if the file stays locked for so many seconds.
+    """
+    until = time.monotonic() + busy_s
+    with closing(sqlite3.connect(file, timeout=busy_s)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_locked or time.monotonic() >= until:
+                    raise
+                time.sleep(_PAUSE_S)
+            else:
+                return
 
 
 def _begin(connection: Connection) -> None:
