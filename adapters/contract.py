@@ -7,7 +7,7 @@ with the query already narrowed, and it answers for that query alone.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -183,6 +183,76 @@ class Adapter(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """Of some adapters: takes in what arrives when it arrives, not when it is asked."""
+
+    async def watch(self) -> None:
+        """Until cancelled. Never raises AdapterError: what goes wrong, answers say.
+
+        One task at a time runs it; it is cancelled before `aclose`.
+        """
+        ...
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """Of some adapters: keeps, at the organisation, what it derived from the source."""
+
+    async def forget(self) -> None:
+        """Erase all of that: indexes, quarantine. The next question builds it anew.
+
+        Never the organisation's own files. Twice is safe, and so is before the first
+        question. Unavailable `state` if something could not be erased.
+        """
+        ...
+
+
+class Traced(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source said of two identifiers: `from_` became, or was, known as `to`.
+
+    `merged`: two records of one person became one, or were linked; `unmerged`: that was
+    undone; `superseded`: one person's number was changed, or replaced by another.
+    """
+
+    from_: Identifier
+    to: Identifier
+    how: Literal["merged", "unmerged", "superseded"]
+    at: datetime
+
+    def __repr__(self) -> str:
+        return f"Traced({self.how})"
+
+
+@runtime_checkable
+class Traces(Protocol):
+    """Of some adapters: tell what their source merged, and parted again."""
+
+    async def trace(self, person: Identifiers) -> tuple[Traced, ...]:
+        """All it said of any of these, in either direction, oldest first.
+
+        Raises as `ask` does.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What a source lets the user we ask it as do, whatever we ask of it."""
+
+    may_write: bool  # it was granted more than reading, which we never use
+    is_read_only: bool  # the source itself holds what we ask to reading
+
+
+@runtime_checkable
+class Entitled(Protocol):
+    """Of some adapters: tell what they could do there besides reading."""
+
+    async def rights(self) -> Rights:
+        """Raises as `ask` does."""
+        ...
 
 
 def tally(codes: Iterable[str]) -> tuple[Caveat, ...]:

@@ -4,6 +4,7 @@
 URL's query, no upstream text and no value ever stands in an error from here.
 """
 
+import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +17,9 @@ from urllib.parse import urlencode
 import aiohttp
 import yarl
 
+from adapters.addresses import AddressRefused, GuardedResolver, is_address
 from adapters.errors import AdapterError, Refused, Unavailable, Unreadable
+from adapters.tls import fault_of_tls, turned_away
 
 _HEAD_BYTES: Final = 32 * 1024
 # aiohttp tells a head that is too long from a broken one by these words alone.
@@ -25,23 +28,31 @@ _MOST_RETRY_AFTER: Final = timedelta(hours=1)
 # 64 KiB at a time, so that a page that inflates a thousandfold is stopped early.
 _INFLATE_BYTES: Final = 64 * 1024
 _BUSY: Final = frozenset({429, 502, 503, 504})
-# OpenSSL verify codes: self-signed, unknown issuer, no leaf signature. It is our
-# list of authorities that lacks theirs, so the adapter's side must act.
-_UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21, 27})
+# How long a server that refuses our certificate takes to hang up on us, at most.
+_TURNED_AWAY_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One question over HTTP: a POST of `form` where there is one, else a GET.
+    """One question over HTTP: a POST of `form` or of `body`, else a GET.
 
-    `page_bytes` bounds the reply on the wire and, apart, after inflating.
+    A `body` is FHIR JSON, unless `headers` say otherwise.
+
+    `page_bytes` bounds the reply on the wire and, apart, after inflating. `tls` is
+    who we are to this server; connections are never shared with another identity's.
+    `loopback`: its name may lead to this machine. `again`: if the connection is cut
+    before a reply it may be sent once more, as a search may.
     """
 
     url: str = field(repr=False)
     form: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     connect_s: float = 1.0
     page_bytes: int = 8 * 1024 * 1024
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    loopback: bool = False
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +70,8 @@ class Transport(Protocol):
     async def send(self, request: Request) -> Response:
         """The reply, whatever its status below 300 or above 399.
 
-        Raises Unavailable (connect, dns, tls, cut), Refused (redirect) or
-        Unreadable (too_large, unreadable). Time is bounded by the caller.
+        Raises Unavailable (connect, dns, tls, cut), Refused (redirect,
+        address) or Unreadable (too_large, unreadable). Time is bounded by the caller.
         """
         ...
 
@@ -85,7 +96,8 @@ class AiohttpTransport:
         self._per_source = per_source
         self._tls = tls
         self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None
+        # Apart, so that what one source may resolve to, no other may.
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def send(self, request: Request) -> Response:
         try:
@@ -94,26 +106,55 @@ class AiohttpTransport:
             fault = _fault(error)
             if fault.reason != "cut":
                 raise fault from None
-        # A pooled connection that the source had closed looks like this. A search
-        # changes nothing, so it may be sent again, once.
-        try:
-            return await self._once(request)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            raise _fault(error) from None
+        if request.again:
+            # A pooled connection that the source had closed looks like this. A
+            # search changes nothing, so it may be sent again, once.
+            try:
+                return await self._once(request)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                fault = _fault(error)
+        if fault.reason == "cut":
+            fault = await self._turned_away(request) or fault
+        raise fault
 
     async def aclose(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
+
+    async def _turned_away(self, request: Request) -> AdapterError | None:
+        """Whether the connection was cut because the source refuses who we are."""
+        url = yarl.URL(request.url, encoded=True)
+        if url.scheme != "https" or not url.host or not url.port:
+            return None
+        host = url.host
+        if not is_address(host):
+            guard = GuardedResolver(loopback=request.loopback, resolver=self._resolver)
+            try:
+                async with asyncio.timeout(request.connect_s):
+                    host = (await guard.resolve(host, url.port))[0]["host"]
+            except (OSError, LookupError):  # TimeoutError is an OSError
+                return None
+        context = request.tls or self._tls
+        if context is None:
+            context = await asyncio.to_thread(ssl.create_default_context)
+        return await turned_away(
+            host,
+            port=url.port,
+            server_name=url.host,
+            context=context,
+            within_s=min(request.connect_s, _TURNED_AWAY_S),
+        )
 
     async def _once(self, request: Request) -> Response:
         try:
-            async with self._open().request(
-                "GET" if request.form is None else "POST",
+            async with self._open(loopback=request.loopback).request(
+                "GET" if (sent := _sent(request)) is None else "POST",
                 yarl.URL(request.url, encoded=True),
-                data=None if request.form is None else urlencode(request.form).encode(),
+                data=sent,
                 headers=_headers(request),
                 allow_redirects=False,
+                ssl=True if request.tls is None else request.tls,
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=request.connect_s
                 ),
@@ -124,14 +165,16 @@ class AiohttpTransport:
         except (aiohttp.ClientError, ssl.SSLError) as error:
             raise _fault(error) from None
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+    def _open(self, *, loopback: bool) -> aiohttp.ClientSession:
+        if loopback not in self._sessions:
+            self._sessions[loopback] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections,
                     limit_per_host=self._per_source,
                     ssl=True if self._tls is None else self._tls,
-                    resolver=self._resolver,
+                    resolver=GuardedResolver(
+                        loopback=loopback, resolver=self._resolver
+                    ),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -139,13 +182,19 @@ class AiohttpTransport:
                 max_line_size=_HEAD_BYTES,
                 max_field_size=_HEAD_BYTES,
             )
-        return self._session
+        return self._sessions[loopback]
+
+
+def _sent(request: Request) -> bytes | None:
+    return request.body if request.form is None else urlencode(request.form).encode()
 
 
 def _headers(request: Request) -> dict[str, str]:
     headers = {**request.headers, "Accept-Encoding": "gzip"}
     if request.form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
+    elif request.body is not None:
+        headers.setdefault("Content-Type", "application/fhir+json")
     return headers
 
 
@@ -263,17 +312,27 @@ def _too_large() -> Unreadable:
     return Unreadable("too_large", message)
 
 
+def _unresolved(error: OSError) -> AdapterError:
+    if not isinstance(error, AddressRefused):
+        return Unavailable("dns", "the source's name is unknown. Check base_url.")
+    message = (
+        "the source's name leads to this machine, or to an address where no source "
+        "is. Correct base_url; say loopback = true if it is on this machine."
+    )
+    return Refused("address", message, domain="adapter")
+
+
 def _cut() -> Unavailable:
     return Unavailable("cut", "the source's reply was cut short. Ask again.")
 
 
 def _fault(error: Exception) -> AdapterError:
-    tls = _tls(error)
+    tls = fault_of_tls(error)
     if tls is not None:
         return tls
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return Unavailable("dns", "the source's name is unknown. Check base_url.")
+            return _unresolved(error.os_error)
         case aiohttp.ClientConnectorError() | TimeoutError():
             return Unavailable("connect", "no connection. Is the source running?")
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
@@ -283,28 +342,3 @@ def _fault(error: Exception) -> AdapterError:
             return Unreadable("unreadable", message)
         case _:
             return _cut()
-
-
-def _tls(error: Exception) -> Unavailable | None:
-    """What is wrong with certificates, and whose it is to mend; else None."""
-    given = (
-        getattr(error, "certificate_error", None),
-        getattr(error, "os_error", None),
-        error.__cause__,
-        error,
-    )
-    cause = next((one for one in given if isinstance(one, ssl.SSLError)), None)
-    if cause is None:
-        return None
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        ours = cause.verify_code in _UNKNOWN_AUTHORITY
-    else:
-        # An alert is theirs about us: they refuse our certificate or want one.
-        ours = "ALERT" in str(cause.reason)
-    message = (
-        "the source's certificate is not from an authority we trust, or it refuses "
-        "ours. Correct the certificates configured here."
-        if ours
-        else "the source's certificate is not valid for it. Tell the source."
-    )
-    return Unavailable("tls", message, domain="adapter" if ours else "source")

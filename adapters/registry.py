@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
-from adapters import csv_drop, fhir, sql
+from adapters import csv_drop, fhir, hl7v2, sql
 from adapters.contract import Adapter
 from adapters.errors import ConfigurationError
 from adapters.source_file import kind_of
@@ -20,6 +20,7 @@ Build = Callable[[Path, Surroundings], Adapter]
 KINDS: Final[dict[str, Build]] = {
     "fhir": fhir.build,
     "csv_drop": csv_drop.build,
+    "hl7v2": hl7v2.build,
     "sql": sql.build,
 }
 

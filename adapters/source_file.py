@@ -149,9 +149,14 @@ def _explained(
     found = error.errors(include_url=False, include_input=False, include_context=True)
     # A misspelt key is told before the right one that is missed: it has a line.
     first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
-    keys = first["loc"]
-    if first["type"] == "extra_forbidden":
-        message = "is not a setting here. " + _nearest(str(keys[-1]), model, keys)
+    keys, beside = _written(model, first["loc"])
+    if first["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        # One of several tables, told apart by a key of theirs: `kind`, as a rule.
+        known = first["ctx"].get("expected_tags") or "those of the guide"
+        keys = (*keys, first["ctx"]["discriminator"].strip("'"))
+        message = f"tells which table this is. Use one of {known}."
+    elif first["type"] == "extra_forbidden":
+        message = "is not a setting here. " + _nearest(str(keys[-1]), beside)
     elif first["type"] == "missing":
         message = "is missing. Add it."
     else:
@@ -159,21 +164,37 @@ def _explained(
     return wrong(path, keys, message.replace("..", "."))
 
 
-def _nearest(key: str, model: type[BaseModel], keys: tuple[str | int, ...]) -> str:
-    known = sorted(_fields(model, keys[:-1]))
-    close = difflib.get_close_matches(key, known, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"Remove it; known here: {', '.join(known)}." if known else "Remove it."
+def _written(
+    model: type[BaseModel], keys: tuple[str | int, ...]
+) -> tuple[tuple[str | int, ...], set[str]]:
+    """The keys as the file has them, and what may stand beside the last of them.
 
-
-def _fields(model: type[BaseModel], keys: tuple[str | int, ...]) -> set[str]:
-    here = {model}
+    The tag that tells tables apart is no key of any file: it is left out.
+    """
+    found, beside, here = list[str | int](), set[str](), {model}
     for key in keys:
+        tagged = {each for each in here if len(here) > 1 and _is_tagged(each, key)}
+        if tagged:
+            here = tagged
+            continue
+        found.append(key)
         if isinstance(key, str):
+            beside = {name for each in here for name in each.model_fields}
             fields = [m.model_fields[key] for m in here if key in m.model_fields]
             here = {m for f in fields for m in _models(f.annotation)}
-    return {name for m in here for name in m.model_fields}
+    return tuple(found), beside
+
+
+def _is_tagged(model: type[BaseModel], key: str | int) -> bool:
+    return any(key in get_args(f.annotation) for f in model.model_fields.values())
+
+
+def _nearest(key: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(key, sorted(known), n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    names = ", ".join(sorted(known))
+    return f"Remove it; known here: {names}." if known else "Remove it."
 
 
 def _models(annotation: object) -> set[type[BaseModel]]:

@@ -18,6 +18,7 @@ from typing import Final
 from bench import (
     analysing,
     appending,
+    bulk,
     crowd,
     deciding,
     fhir_reading,
@@ -45,6 +46,10 @@ def _intake(*, quick: bool) -> list[Measured]:
 def _one_person(*, quick: bool) -> list[Measured]:
     few = one_person.Sizes(people=500, questions=50, rounds=2)
     return one_person.run(few if quick else None)
+
+
+def _bulk(*, quick: bool) -> list[Measured]:
+    return bulk.run(bulk.Sizes(rows=20_000, rounds=2) if quick else None)
 
 
 def _reading(*, quick: bool) -> list[Measured]:
@@ -88,6 +93,7 @@ _ALL: Final[dict[str, tuple[str, Callable[..., list[Measured]]]]] = {
     "weave": ("P12", weaving.run),
     "drop": ("P13", _intake),
     "sql": ("P14", _one_person),
+    "bulk": ("ARROW", _bulk),
     "crowd": ("P17", crowd.run),
     "workers": ("P18", replicas.run),
 }

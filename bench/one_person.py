@@ -79,7 +79,7 @@ async def _measured(url: str, folder: Path, sizes: Sizes) -> list[Measured]:
     await _filled(url, sizes)
     source = folder / "source.toml"
     source.write_text(_SOURCE.format(url=url), "utf-8")
-    adapter = build(source, _surroundings(folder))
+    adapter = build(source, surroundings(folder))
     connection = await asyncpg.connect(url)
     try:
         await _refuse_if_unlike(adapter, connection)
@@ -178,7 +178,8 @@ def _query(person: str) -> Query:
     )
 
 
-def _surroundings(folder: Path) -> Surroundings:
+def surroundings(folder: Path) -> Surroundings:
+    """Those of a source that keeps nothing but in `folder`."""
     return Surroundings(
         now=SystemClock().now,
         secret=str,

@@ -19,6 +19,7 @@ from gateway.decisions.recorded import last_recorded
 from gateway.journey.admission import Admission
 from gateway.journey.ask import Lanes
 from gateway.journey.inquiry import House
+from gateway.keeping import Keeping
 from gateway.notices.channels import channels_of
 from gateway.notices.delivery import Delivery
 from gateway.policy.lifecycle import PolicyAdmin
@@ -48,6 +49,7 @@ class Service:
     urgent: Admission  # for those who break the glass: others never keep them out
     delivery: Delivery
     policy: OpenPolicy
+    keeping: Keeping
 
     async def start(self) -> None:
         """Make the audit trail writable; AuditUnavailable where it cannot be.
@@ -62,6 +64,7 @@ class Service:
         except RequestError:
             await self.aclose()
             raise
+        self.keeping.start()
 
     async def aclose(self) -> None:
         """Close sources, keys, trail and store, each whatever befell the others."""
@@ -74,6 +77,7 @@ class Service:
             closing.push_async_callback(self.authenticator.aclose)
             for source in self.house.sources:
                 closing.push_async_callback(source.adapter.aclose)
+            closing.push_async_callback(self.keeping.aclose)
 
     @property
     def policy_admin(self) -> PolicyAdmin | None:
@@ -140,6 +144,13 @@ def open_service(settings: Settings, clock: Clock) -> Service:
         urgent=Admission(settings.admission),
         delivery=delivery,
         policy=policy,
+        keeping=Keeping(
+            house.sources,
+            policy.current,
+            trail,
+            clock=clock,
+            every_s=settings.policy.poll_s,
+        ),
     )
 
 

@@ -3,32 +3,33 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from adapters import nhs_number
 from gateway.checking.check import Means, check_source
 from gateway.checking.registered import Registered
-from gateway.checking.report import Report
+from gateway.checking.trying import Trial, try_source
 from gateway.clock import SystemClock
 from gateway.command_line import Configuration, end, explained, settings_of
+from gateway.onboarding_commands import new
 from gateway.settings import Settings, SourceSettings
-from gateway.terminal import plain
+from gateway.source_printing import print_report, print_trial
 
 source = typer.Typer(help="Sources, as they are registered.", no_args_is_help=True)
+
+source.command("new")(new)
 
 _UNSEEN: Final = "-"
 _SYNTHETIC: Final = "999"  # the range that is never issued to anyone
 
 
 @source.command("check")
-def check(
+def check(  # noqa: PLR0913 - one option for each thing that may be said
     source_id: Annotated[str, typer.Argument(help="The source's id.")],
     *,
     config: Configuration = Path("throughline.toml"),
@@ -45,6 +46,10 @@ def check(
             "--first-s", help="Seconds for the first answer.", min=0.1, max=3600
         ),
     ] = 60.0,
+    rows: Annotated[
+        int,
+        typer.Option(help="Rows looked at for the profile.", min=0, max=1_000_000),
+    ] = 50_000,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON document.")] = (
         False
     ),
@@ -65,6 +70,7 @@ def check(
             operator=f"uid:{os.getuid()}",
             first_s=first_s,
             number=number,
+            rows=rows,
         )
         report = asyncio.run(check_source(registered, means))
     if as_json:
@@ -72,6 +78,54 @@ def check(
     else:
         print_report(report, Console())
     raise typer.Exit(0 if report.is_ready else 1)
+
+
+@source.command("try")
+def try_(  # noqa: PLR0913 - one option for each thing that may be said
+    source_id: Annotated[str, typer.Argument(help="The source's id.")],
+    *,
+    config: Configuration = Path("throughline.toml"),
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--nhs-number",
+            help="A synthetic person (999…) whom it holds; without it, asked unseen.",
+        ),
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")] = None,
+    until: Annotated[str | None, typer.Option(help="Day after the last.")] = None,
+    first_s: Annotated[
+        float,
+        typer.Option(
+            "--first-s", help="Seconds for the first answer.", min=0.1, max=3600
+        ),
+    ] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as it is.")] = (
+        False
+    ),
+) -> None:
+    """Show one person's journey from this source alone, and where each field stands."""
+    if person is None or person == _UNSEEN:
+        person = str(typer.prompt("NHS number", hide_input=True))
+    number = _synthetic(person)
+    with explained():
+        settings = settings_of(config)
+        registered = Registered(
+            settings=settings,
+            source=_registered(settings, source_id),
+            config=config.absolute(),
+        )
+        trial = Trial(
+            clock=SystemClock(),
+            operator=f"uid:{os.getuid()}",
+            first_s=first_s,
+            number=number,
+            since=_day("--since", since),
+            until=_day("--until", until),
+        )
+        tried = asyncio.run(try_source(registered, trial))
+    print_trial(tried, Console(), as_json=as_json)
+    raise typer.Exit(0 if tried.journey is not None else 1)
 
 
 def _registered(settings: Settings, source_id: str) -> SourceSettings:
@@ -94,58 +148,8 @@ def _synthetic(text: str) -> str:
     return digits
 
 
-def print_report(report: Report, console: Console) -> None:
-    """The findings, what is to be done about them, and the verdict last."""
-    table = _table("Question", "", "Found")
-    for each in report.findings:
-        if each.result != "not-asked":
-            table.add_row(each.question, each.result, Text(plain(each.says)))
-    console.print(table)
-    if report.rejected:
-        console.print(_rejected(report))
-    for why, questions in _unasked(report).items():
-        console.print(Text(f"Not asked, {why}: {', '.join(questions)}."))
-    wrong = [each for each in report.findings if each.result == "wrong"]
-    notes = [each for each in report.findings if each.result == "note"]
-    for title, found in (("Note", notes), ("Wrong", wrong)):
-        for each in found:
-            end_ = "" if each.says.endswith((".", "?")) else "."
-            console.print(Text(plain(f"{title}: {each.question}: {each.says}{end_}")))
-            console.print(Text(plain(f"  where: {each.where}")))
-            console.print(Text(plain(f"  remedy: {each.remedy}")))
-    console.print(Text(plain(_verdict(report, wrong=len(wrong), notes=len(notes)))))
-
-
-def _verdict(report: Report, *, wrong: int, notes: int) -> str:
-    if report.is_ready:
-        return f"{report.source}: ready" + (f", with {notes} to note" if notes else "")
-    return f"{report.source}: not ready, {wrong} to mend"
-
-
-def _unasked(report: Report) -> dict[str, list[str]]:
-    why: dict[str, list[str]] = {}
-    for each in report.findings:
-        if each.result == "not-asked":
-            why.setdefault(each.says, []).append(each.question)
-    return why
-
-
-def _rejected(report: Report) -> Table:
-    table = _table("Rows", "File", "Column", "Reason", "First line")
-    for each in report.rejected:
-        cells: Sequence[str] = (
-            str(each.rows),
-            plain(each.file),
-            plain(each.column or ""),
-            plain(each.reason),
-            str(each.first_line),
-        )
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _table(*titles: str) -> Table:
-    table = Table()
-    for title in titles:
-        table.add_column(title, overflow="fold")  # rather two lines than a cut one
-    return table
+def _day(option: str, text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        end(f"{option} is not a day. Write it as YYYY-MM-DD.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from adapters.contract import Adapter
 from adapters.http import Transport
@@ -32,6 +33,7 @@ class Source:
     labels: str
     flags: Mapping[str, FlagRegistration]
     contact: str | None
+    state: Path | None = None  # where its adapter keeps what it derives
 
     @property
     def held(self) -> frozenset[str]:
@@ -104,6 +106,7 @@ def _source(
         labels=registered.labels,
         flags=registered.flags,
         contact=registered.contact,
+        state=registered.state,
     )
 
 

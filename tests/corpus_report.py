@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests import hl7v2_corpus
 from tests.corpus import ROOT
 from tests.drop_corpus import EXTRACTS, take
 from tests.fhir_corpus import lines, table
@@ -30,7 +31,8 @@ async def _report(data: Path) -> int:
         rows = await table(data, Path(scratch))
     _say(*lines(rows))
     lost = sum(row.unaccounted for row in rows.values())
-    return 1 if lost + await _drops(data) else 0
+    lost += await _drops(data) + await _messages(data)
+    return 1 if lost else 0
 
 
 async def _drops(data: Path) -> int:
@@ -48,6 +50,14 @@ async def _drops(data: Path) -> int:
         _say(f"{extract.file:64}{figures}  {why}".rstrip())
     _say(f"rows unaccounted {lost}")
     return lost
+
+
+async def _messages(data: Path) -> int:
+    """The table of HL7 v2 messages; how many of them have no place."""
+    with TemporaryDirectory() as scratch:
+        rows = await hl7v2_corpus.table(data, Path(scratch))
+    _say("", *hl7v2_corpus.lines(rows))
+    return sum(row.unaccounted for row in rows.values())
 
 
 def _say(*said: str) -> None:

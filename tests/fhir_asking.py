@@ -1,6 +1,6 @@
 """A fhir adapter set up to ask one server, and the questions tests put to it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,9 +25,10 @@ def surroundings(
     limits: Limits | None = None,
     sector: str = "acute",
     secrets: dict[str, str] | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
 ) -> Surroundings:
     return Surroundings(
-        now=lambda: NOW,
+        now=now,
         secret=lambda reference: (secrets or {})[reference],
         transport=transport,
         limits=limits or Limits(),
@@ -39,10 +40,15 @@ def surroundings(
 
 @asynccontextmanager
 async def asking(
-    base_url: str, folder: Path, settings: str = "", **around: Any
+    base_url: str,
+    folder: Path,
+    settings: str = "",
+    *,
+    transport: AiohttpTransport | None = None,
+    **around: Any,
 ) -> AsyncIterator[FhirAdapter]:
     """The adapter for a server, with `settings` as further lines of its file."""
-    transport = AiohttpTransport()
+    transport = transport or AiohttpTransport()
     file = folder / "source.toml"
     file.write_text(f'kind = "fhir"\nbase_url = "{base_url}"\n{settings}')
     adapter = build(file, surroundings(transport, folder, **around))

@@ -19,6 +19,7 @@ from adapters import nhs_number
 from adapters.contract import Answer, Identifier, Identifiers, Query
 from adapters.errors import AdapterError
 from adapters.fhir import FhirAdapter, Reading, Scope, build, read_bundle
+from adapters.fhir.tables import SUPPORTING_STU3, Version
 from adapters.http import AiohttpTransport
 from adapters.surroundings import Limits
 from adapters.vocabulary import CATEGORIES
@@ -85,6 +86,7 @@ class Offered:
     patients: tuple[bytes, ...] = field(default=(), repr=False)
     person: Identifiers = NOBODY
     asked_by: str = "nobody"  # patient, subject or nobody
+    version: Version = "R4"
     resources: int | None = None  # by the standard library; None if it is not JSON
     nested: int = 0  # Bundles taken apart
     is_json: bool = False
@@ -100,15 +102,28 @@ def files(folder: Path) -> list[Path]:
     ]
 
 
+def version_of(file: Path) -> Version:
+    """What an engineer at the source would declare: its families say, or its names."""
+    family = file.parent.name
+    is_stu3 = (
+        family == "fhir-stu3-gpconnect"
+        or (family == "fhir-nhs-ers" and file.name.startswith("stu3__"))
+        or (family == "fhir-large" and b"/STU3/" in file.read_bytes())
+    )
+    return "STU3" if is_stu3 else "R4"
+
+
 def offer(file: Path) -> Offered:
     """The file as one searchset; what cannot be taken apart is sent as it is."""
     body = file.read_bytes()
     if file.suffix == ".xml":
         return Offered(body=body, content_type=XML)
-    return offer_json(body, is_lines=file.suffix == ".ndjson")
+    return offer_json(body, is_lines=file.suffix == ".ndjson", version=version_of(file))
 
 
-def offer_json(body: bytes, *, is_lines: bool = False) -> Offered:
+def offer_json(
+    body: bytes, *, is_lines: bool = False, version: Version = "R4"
+) -> Offered:
     """The same of bytes: of one resource or Bundle, or of a resource a line."""
     bom, plain = (BOM, body[3:]) if body.startswith(BOM) else (b"", body)
     pieces = [line for line in plain.splitlines() if line.strip()]
@@ -120,16 +135,17 @@ def offer_json(body: bytes, *, is_lines: bool = False) -> Offered:
             taken.take(piece)
     except (ValueError, RecursionError, msgspec.MsgspecError):
         # What only one of the two readers takes is for the adapter to judge whole.
-        return Offered(body=body, is_json=_is_json(pieces))
+        return Offered(body=body, version=version, is_json=_is_json(pieces))
     if not all(isinstance(one, dict) and one.get("resourceType") for one in given):
-        return Offered(body=body, is_json=True)
-    counted = sum(map(_count, given))
+        return Offered(body=body, version=version, is_json=True)
+    counted = sum(_count(one, version) for one in given)
     person, asked_by, own = _person(taken.resources)
     return Offered(
         body=bom + _searchset(taken.entries, taken.meta),
         patients=own,
         person=person,
         asked_by=asked_by,
+        version=version,
         resources=counted,
         nested=taken.nested,
         is_json=True,
@@ -145,13 +161,20 @@ def _is_json(pieces: list[bytes]) -> bool:
     return True
 
 
-def _count(given: Any) -> int:
-    """Resources of a parsed page, Bundles in it taken apart, by plain recursion."""
-    if given.get("resourceType") != "Bundle":
+def _count(given: Any, version: Version) -> int:
+    """Resources of a parsed page, Bundles in it taken apart, by plain recursion.
+
+    A List of STU3 holds records within itself that are records like any other.
+    """
+    kind = given.get("resourceType")
+    if kind == "List" and version == "STU3":
+        contained = (one["resourceType"] for one in given.get("contained") or ())
+        return 1 + sum(one not in SUPPORTING_STU3 | {"Patient"} for one in contained)
+    if kind != "Bundle":
         return 1
     held = (e.get("resource") for e in given.get("entry") or () if isinstance(e, dict))
     present = [one for one in held if one is not None]
-    return sum(_count(one) if isinstance(one, dict) else 1 for one in present)
+    return sum(_count(one, version) if isinstance(one, dict) else 1 for one in present)
 
 
 @dataclass(slots=True)
@@ -252,12 +275,13 @@ class Desk:
         self._transport = transport
         self._folder = folder
 
-    def _adapter(self, systems: set[str]) -> FhirAdapter:
+    def _adapter(self, systems: set[str], version: Version) -> FhirAdapter:
         named = ", ".join(json.dumps(system) for system in sorted(systems))
         source = self._folder / "source.toml"
         source.write_text(
             f'kind = "fhir"\nbase_url = "{self._server.base_url}"\n'
-            f'types = ["{_TYPE}"]\n[identifiers]\nsystems = [{named}]\n',
+            f'version = "{version}"\ntypes = ["{_TYPE}"]\n'
+            f"[identifiers]\nsystems = [{named}]\n",
             "utf-8",
         )
         around = surroundings(self._transport, self._folder, limits=Limits())
@@ -272,7 +296,8 @@ class Desk:
                 _TYPE: (offered.content_type, offered.body),
             }
         )
-        adapter = self._adapter({one.system for one in offered.person.every})
+        systems = {one.system for one in offered.person.every}
+        adapter = self._adapter(systems, offered.version)
         outcome = Outcome(offered=offered)
         query = Query(
             person=offered.person,
@@ -283,16 +308,15 @@ class Desk:
         )
         try:
             outcome.answer = await adapter.ask(query)
-            outcome.reading = read_bundle(offered.body, self.scope)
+            outcome.reading = read_bundle(offered.body, self.scope(offered.version))
         except AdapterError as error:
             outcome.refused = error
         finally:
             await adapter.aclose()
         return outcome
 
-    @property
-    def scope(self) -> Scope:
-        return Scope(sector="acute", base=self._server.base_url)
+    def scope(self, version: Version) -> Scope:
+        return Scope(sector="acute", base=self._server.base_url, version=version)
 
 
 @asynccontextmanager

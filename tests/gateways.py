@@ -112,10 +112,18 @@ scopes = ["population:read"]
 
 def write_gateway(folder: Path, *, fhir_url: str = NOWHERE) -> Path:
     """The throughline.toml of a gateway whose whole folder is written."""
+    _write_sources(folder / "sources", fhir_url)
+    return write_house(folder, SOURCES)
+
+
+def write_house(folder: Path, sources: Mapping[str, str]) -> Path:
+    """The same of any sources, id to sector; their own files are for others to write.
+
+    They lie at `folder`/sources/ID/source.toml.
+    """
     demo_issuer.create_keys(folder / "keys")
     create_key(folder / "keys" / "audit.key")
-    _write_sources(folder / "sources", fhir_url)
-    _write_policy(folder / "policy")
+    _write_policy(folder / "policy", sources)
     parts = [
         _SOURCE.format(
             id=name,
@@ -123,7 +131,7 @@ def write_gateway(folder: Path, *, fhir_url: str = NOWHERE) -> Path:
             sector=sector,
             flag="states" if sector == "primary-care" else "prefiltered",
         )
-        for name, sector in SOURCES.items()
+        for name, sector in sources.items()
     ]
     path = folder / "throughline.toml"
     path.write_text("".join([_HEAD, *parts, _TAIL]), "utf-8")
@@ -156,8 +164,8 @@ def _write_sources(folder: Path, fhir_url: str) -> None:
     )
 
 
-def _write_policy(folder: Path) -> None:
-    owners = [name.partition(".")[0] for name in SOURCES]
+def _write_policy(folder: Path, sources: Mapping[str, str]) -> None:
+    owners = [name.partition(".")[0] for name in sources]
     agreement = {
         "kind": "agreement",
         "id": "DSA-TEST",

@@ -10,13 +10,15 @@ from adapters.conformance import FIELDS, Carries
 from adapters.contract import Adapter, Event
 from adapters.surroundings import Surroundings
 from tests import drops, fhir_records, tables
-from tests.stub_fhir import StubFhir
+from tests.parts import mariadb
+from tests.stub_fhir import Misbehaviour, StubFhir
 from tests.surroundings import in_folder
 
 FHIR = """\
 kind = "fhir"
 base_url = "{url}"
 page_size = {page_size}
+everything = "always"
 
 [identifiers]
 systems = {systems}
@@ -44,11 +46,15 @@ def surroundings(folder: Path) -> Surroundings:
 
 @asynccontextmanager
 async def open_fhir(
-    folder: Path, events: Sequence[Event], *, page_size: int = 200
+    folder: Path,
+    events: Sequence[Event],
+    *,
+    page_size: int = 200,
+    wrong: Misbehaviour | None = None,
 ) -> AsyncIterator[Adapter]:
     """The `fhir` adapter in front of a small server that holds the events."""
     around = surroundings(folder)
-    async with StubFhir(fhir_records.resources(events)) as server:
+    async with StubFhir(fhir_records.resources(events), wrong=wrong) as server:
         path = folder / "fhir.toml"
         systems = "[" + ", ".join(f'"{each}"' for each in systems_of(events)) + "]"
         path.write_text(
@@ -99,6 +105,20 @@ async def open_postgres(
     """The `sql` adapter on a PostgreSQL table that holds the events."""
     adapter = await tables.open_postgres(
         folder, events, surroundings(folder), url=url, key=key
+    )
+    try:
+        yield adapter
+    finally:
+        await adapter.aclose()
+
+
+@asynccontextmanager
+async def open_mariadb(
+    folder: Path, events: Sequence[Event], *, key: str, server: mariadb.Server
+) -> AsyncIterator[Adapter]:
+    """The `sql` adapter on a MariaDB table that holds the events."""
+    adapter = await tables.open_mariadb(
+        folder, events, surroundings(folder), server=server, key=key
     )
     try:
         yield adapter

@@ -5,7 +5,9 @@
 
 It binds a free port of 127.0.0.1 and serves `_search` by POST and GET, pages, self
 links, `date` with ge, lt and `:missing`, `identifier`, `patient` and `_include` of
-medicines. Resources are plain dicts, and are served as given.
+medicines; and, where it is told to say so, `$everything` as real servers do: with
+`_type` and pages, the Patient always among the records, and `start` repeated in the
+self link without being heeded. Resources are plain dicts, and are served as given.
 """
 
 import asyncio
@@ -53,6 +55,7 @@ class Misbehaviour:
     bundle_type: str = "searchset"
     extra_entries: Iterable[Resource] = ()  # put into every searchset
     last_updated: str | None = None
+    omits: frozenset[str] = frozenset()  # types that its $everything does not tell of
 
 
 @dataclass(frozen=True)
@@ -160,14 +163,42 @@ class StubFhir:
                 json_type,
                 json.dumps(wrong.capabilities or CAPABILITIES).encode(),
             )
-        bundle = self._searchset(name, list(asked.parameters))
+        if name == "$everything":
+            bundle = self._everything(asked)
+        else:
+            bundle = self._searchset(name, list(asked.parameters))
         return 200, json_type, json.dumps(bundle).encode()
 
     def _searchset(self, name: str, parameters: Parameters) -> Resource:
         wrong = self.wrong
         heeded = [(k, v) for k, v in parameters if k.split(":")[0] not in wrong.ignores]
         found = [r for r in self.resources if _matches(r, name, heeded)]
-        given = dict(parameters)
+        return self._bundle(name, parameters, found)
+
+    def _everything(self, asked: Asked) -> Resource:
+        """A Patient and what is in its compartment, in whichever role."""
+        path = asked.path.split("/")
+        patient = "/".join(path[-3:-1])
+        given = dict(asked.parameters)
+        types = set(given["_type"].split(",")) if "_type" in given else None
+        if "_type" in self.wrong.ignores:
+            types = None
+        found = [
+            r
+            for r in self.resources
+            if _name(r) == patient
+            or (
+                patient in _subjects(r) | _roles(r)
+                and (types is None or r["resourceType"] in types)
+                and r["resourceType"] not in self.wrong.omits
+            )
+        ]
+        return self._bundle("/".join(path[2:]), list(asked.parameters), found)
+
+    def _bundle(
+        self, name: str, parameters: Parameters, found: list[Resource]
+    ) -> Resource:
+        wrong, given = self.wrong, dict(parameters)
         count, offset = int(given.get("_count", "50")), int(given.get("_offset", "0"))
         first = max(offset - 1, 0) if wrong.repeats else offset
         page = found[first : offset + count]
@@ -199,9 +230,7 @@ class StubFhir:
         if "_include" not in given:
             return []
         wanted = {r.get("medicationReference", {}).get("reference") for r in page}
-        return [
-            r for r in self.resources if f"{r['resourceType']}/{r.get('id')}" in wanted
-        ]
+        return [r for r in self.resources if _name(r) in wanted]
 
     def _entry(self, resource: Resource, mode: str) -> Resource:
         url = f"{self.base_url}/{resource['resourceType']}/{resource.get('id')}"
@@ -237,6 +266,29 @@ CAPABILITIES: Resource = {
 }
 
 
+PATIENT_EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+
+
+def telling_everything(types: Iterable[str], **said: Any) -> Resource:
+    """The CapabilityStatement of a server that has `$everything`, and all searches."""
+    named = [{"name": name} for name in ("patient", "date")]
+    listed: list[Resource] = [{"type": name, "searchParam": named} for name in types]
+    everything = {"name": "everything", "definition": PATIENT_EVERYTHING}
+    listed.append(
+        {
+            "type": "Patient",
+            "searchParam": [{"name": "identifier"}],
+            "operation": [everything],
+        }
+    )
+    rest = [{"mode": "server", "resource": listed}]
+    return CAPABILITIES | {"rest": rest} | said
+
+
+def _name(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource.get('id')}"
+
+
 def _matches(resource: Resource, name: str, parameters: Parameters) -> bool:
     if resource["resourceType"] != name:
         return False
@@ -263,6 +315,12 @@ def _satisfies(resource: Resource, name: str, parameter: tuple[str, str]) -> boo
 def _subjects(resource: Resource) -> set[str]:
     given = [resource.get("subject"), resource.get("patient")]
     given += [one.get("actor") for one in resource.get("participant", [])]
+    return {one.get("reference", "") for one in given if one}
+
+
+def _roles(resource: Resource) -> set[str]:
+    """Whom a record names otherwise than as whom it is about."""
+    given = [resource.get(role) for role in ("asserter", "recorder")]
     return {one.get("reference", "") for one in given if one}
 
 

@@ -10,6 +10,7 @@ import asyncpg
 from adapters.contract import Event
 from adapters.sql import Sql, build
 from adapters.surroundings import Surroundings
+from tests.parts import mariadb
 from tests.rows import Rows, as_rows
 
 
@@ -71,6 +72,40 @@ async def open_postgres(
 ) -> Sql:
     """An adapter that reads these events from a PostgreSQL table."""
     return build(await write_postgres(folder, events, url=url, key=key), surroundings)
+
+
+async def write_mariadb(
+    folder: Path,
+    events: Sequence[Event],
+    *,
+    server: mariadb.Server,
+    table: str = "events",
+    key: str | None = None,
+) -> Path:
+    """Writes a table of the MariaDB anew, and `folder`/source.toml for its reader."""
+    rows = as_rows(events, key=key)
+    async with server.connected(sql_mode="'ANSI_QUOTES'") as session:
+        await session.run(f"DROP TABLE IF EXISTS {_quoted(table)}")
+        await session.run(_create(rows, table))
+        if rows.cells:
+            marks = ", ".join(["%s"] * len(rows.columns))
+            statement = f"INSERT INTO {_quoted(table)} VALUES ({marks})"  # noqa: S608 - marks only
+            await session.fill(statement, rows.cells)
+    return _source_file(folder, f'url = "{server.url}"', table, rows)
+
+
+async def open_mariadb(
+    folder: Path,
+    events: Sequence[Event],
+    surroundings: Surroundings,
+    *,
+    server: mariadb.Server,
+    key: str | None = None,
+) -> Sql:
+    """An adapter that reads these events from a MariaDB table."""
+    return build(
+        await write_mariadb(folder, events, server=server, key=key), surroundings
+    )
 
 
 def _create(rows: Rows, table: str) -> str:

@@ -7,7 +7,7 @@ from adapters.csv_drop.directory import look, open_drop
 from adapters.csv_drop.records import Record, Writing, records
 from adapters.csv_drop.settings import DropFile
 from adapters.errors import AdapterError
-from adapters.mapping import looks_foreign, missing, not_there
+from adapters.mapping import looks_foreign, not_there
 from adapters.source_file import fingerprint, read, wrong
 from adapters.surroundings import Surroundings
 
@@ -22,7 +22,7 @@ def build(path: Path, surroundings: Surroundings) -> CsvDrop:
     settings = read(path, DropFile)
     root = path.parent / settings.directory
     columns = list(settings.columns) or _header(root, settings, surroundings)
-    gone = missing(settings.mapping, columns) if columns else ()
+    gone = settings.gone(columns) if columns else ()
     if gone and (settings.columns or not looks_foreign(settings.mapping, columns)):
         place, column = gone[0]
         raise wrong(path, place, not_there(column, columns))
@@ -43,9 +43,10 @@ def _header(root: Path, settings: DropFile, surroundings: Surroundings) -> list[
         field_bytes=surroundings.limits.csv_field_bytes,
     )
     try:
-        drop = look(root, settings).drops[-1]
+        found = look(root, settings).drops
+        drop = next(each for each in reversed(found) if not settings.deletes(each.name))
         with open_drop(root, drop) as stream:
             first = next(records(stream, writing), None)
-    except AdapterError:
+    except (AdapterError, StopIteration):
         return []
     return [c.strip() for c in first.cells] if isinstance(first, Record) else []

@@ -1,7 +1,6 @@
 """The directory of drops: which files are there, and what their manifests promise."""
 
 import csv
-import fnmatch
 import hashlib
 import io
 import json
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from adapters.csv_drop.settings import DropFile
 from adapters.errors import Unavailable, Unreadable
@@ -39,6 +38,10 @@ class Drop:
         )
 
 
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) else value
+
+
 class Promise(BaseModel):
     """What a manifest promises of one file."""
 
@@ -48,13 +51,16 @@ class Promise(BaseModel):
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
     rows: Annotated[int, Field(ge=0)]
     as_of: datetime | None = None
+    period: Annotated[str, BeforeValidator(_as_text)] | None = None
+    sequence: Annotated[int, Field(ge=0)] | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """Everything that decides what the source says now."""
 
-    drops: tuple[Drop, ...]  # those that count, oldest first
+    drops: tuple[Drop, ...]  # those that may count, oldest first as far as is known
     manifests: tuple[Drop, ...]
 
     @property
@@ -76,14 +82,16 @@ def look(root: Path, settings: DropFile) -> Holding:
     except OSError:
         message = "the drop directory is not there or cannot be read"
         raise Unavailable("drop_missing", message) from None
-    manifests = tuple(d for d in found if _fits(d.name, settings.manifest))
-    drops = [d for d in found if _fits(d.name, settings.pattern) and d not in manifests]
+    manifests = tuple(d for d in found if settings.promises(d.name))
+    drops = [d for d in found if settings.takes(d.name) and d not in manifests]
     if not drops:
         message = "no file in the drop directory fits the pattern"
         raise Unavailable("drop_missing", message)
-    drops.sort(key=_by_name if settings.newest == "name" else _by_time)
-    counting = drops if settings.mode == "append" else drops[-1:]
-    return Holding(drops=tuple(counting), manifests=manifests)
+    by_name = settings.newest == "name" or settings.drops.is_ordered
+    drops.sort(key=_by_name if by_name else _by_time)
+    if settings.mode == "replace" and not settings.drops.is_ordered:
+        drops = drops[-1:]
+    return Holding(drops=tuple(drops), manifests=manifests)
 
 
 def _files(root: Path) -> Iterator[Drop]:
@@ -105,10 +113,6 @@ def _drop(name: str, status: os.stat_result) -> Drop:
         changed_ns=status.st_ctime_ns,
         inode=status.st_ino,
     )
-
-
-def _fits(name: str, pattern: str | None) -> bool:
-    return pattern is not None and fnmatch.fnmatchcase(name, pattern)
 
 
 def _by_name(drop: Drop) -> tuple[str]:
@@ -150,11 +154,14 @@ def promises(root: Path, holding: Holding, zone: tzinfo) -> dict[str, Promise]:
         with open_drop(root, manifest) as stream:
             data = stream.read(_MANIFEST_BYTES)  # a longer one is cut, so not whole
         for promise in _read_manifest(manifest, data):
-            as_of = promise.as_of
-            if as_of is not None and as_of.tzinfo is None:
-                as_of = as_of.replace(tzinfo=zone)
-            found[promise.file] = promise.model_copy(update={"as_of": as_of})
+            times = {"as_of": promise.as_of, "created": promise.created}
+            zoned = {k: _zoned(at, zone) for k, at in times.items()}
+            found[promise.file] = promise.model_copy(update=zoned)
     return found
+
+
+def _zoned(at: datetime | None, zone: tzinfo) -> datetime | None:
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
 def _read_manifest(manifest: Drop, data: bytes) -> Sequence[Promise]:

@@ -25,7 +25,7 @@ from adapters.mapping import Row
 
 Place = tuple[int, str]  # an identifier column of the mapping, and a value in it
 
-FORMAT: Final = 3  # raised when older indexes can no longer be read
+FORMAT: Final = 4  # raised when older indexes can no longer be read
 MAGIC: Final = b"drop\n\0\r\n"
 _TAIL: Final = 8 + len(MAGIC)  # how long the account before it is, and what this is
 _BLOCK: Final = 4096  # bytes of the copy read at once
@@ -48,6 +48,7 @@ class Imprint:
     rejected: int
     repeated: int
     superseded: int
+    missing: int = 0  # drops that would count and are not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,18 @@ to its callers.
 
 import math
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from adapters.csv_drop.building import Building
+from adapters.csv_drop.changes import Rows
+from adapters.csv_drop.choosing import Choosing, Chosen
 from adapters.csv_drop.directory import (
     Drop,
     Holding,
@@ -29,7 +33,7 @@ from adapters.csv_drop.repeats import Repeats
 from adapters.csv_drop.settings import DropFile
 from adapters.csv_drop.sharing import Sharing, Taken
 from adapters.errors import Unreadable
-from adapters.mapping import Mapping, looks_foreign, missing, not_there
+from adapters.mapping import looks_foreign, not_there
 
 _MAGIC: Final = {
     b"PK\x03\x04": "is an archive; unpack it first",
@@ -61,21 +65,39 @@ class Intake:
         """
         zone = ZoneInfo(self.settings.mapping.zone)
         promised = promises(self.root, holding, zone)
+        choosing = Choosing(
+            root=self.root,
+            settings=self.settings,
+            promised=promised,
+            stop=self.stop.is_set,
+        )
+        chosen = choosing.choose(holding)
         building = Building.at(self.path)
         try:
-            for drop in holding.drops:
+            for drop in chosen.drops:
                 self._copy(drop, promised.get(drop.name), building)
             spans = [self._span(each, building) for each in building.files]
             sharing = Sharing(
                 texts=building.path,
                 writing=self.writing,
                 mapping=self.settings.mapping,
+                rules=self.settings.drops,
                 stop=self.stop.is_set,
                 shared_from=self.shared_from,
             )
             taken = sharing.take(spans)
             _hold_to(promised, taken.portions)
-            return self._settled(holding, promised, building=building, taken=taken)
+            if self.settings.drops.corrects == "period":
+                _refuse_unread(taken.portions)
+            imprint = partial(
+                Imprint,
+                signature=holding.signature,
+                mapping=self.mapping_print,
+                as_of=self._as_of(chosen, promised),
+            )
+            return self._settled(
+                chosen, imprint=imprint, building=building, taken=taken
+            )
         finally:
             building.abandon()
 
@@ -100,6 +122,7 @@ class Intake:
             until=math.inf,
             line=0,
             columns=self.settings.columns,
+            deletes=self.settings.deletes(file.name),
         )
         if not self.settings.header:
             return span
@@ -111,47 +134,52 @@ class Intake:
 
     def _settled(
         self,
-        holding: Holding,
-        promised: dict[str, Promise],
+        chosen: Chosen,
         *,
+        imprint: Callable[..., Imprint],
         building: Building,
         taken: Taken,
     ) -> Account:
-        """The index of what was taken in, one row of each record id, in place."""
-        columns = {
-            each.file: list(each.columns) for p in taken.portions for each in p.spans
-        }
+        """The index of what was taken in, one row of each record, in place."""
+        columns = {each.file: each.columns for p in taken.portions for each in p.spans}
         quarantine = taken.quarantine
-        repeats = Repeats(
+        settled = Repeats(
             portions=taken.portions,
             copy=Copy(building.stream.fileno(), building.files, self.writing),
-            mappings={
-                file: Mapping.compile(self.settings.mapping, own)
-                for file, own in columns.items()
-            },
+            rows_of={file: self._rows(file, own) for file, own in columns.items()},
             quarantine=quarantine,
-        )
-        settled = repeats.settle()
+            is_log=self.settings.drops.action is not None,
+        ).settle()
         rows = sum(each.rows for each in taken.portions) - settled.count
-        quarantined = self.path.with_name("quarantine.csv")
-        quarantine.write(quarantined)
+        quarantine.write(self.path.with_name("quarantine.csv"))
         if not rows and quarantine.count:
             message = (
                 f"none of {quarantine.count} rows could be read; quarantine.csv in the "
                 "source's state directory says why"
             )
             raise Unreadable("unreadable", message)
-        imprint = Imprint(
-            signature=holding.signature,
-            mapping=self.mapping_print,
-            columns=columns,
-            as_of=_as_of(holding, promised),
+        told = imprint(
+            columns={file: list(own) for file, own in columns.items()},
             rows=rows,
             rejected=quarantine.count,
             repeated=settled.repeated,
             superseded=settled.superseded,
+            missing=chosen.missing,
         )
-        return building.finish(imprint, taken.portions, settled.gone)
+        return building.finish(told, taken.portions, settled.gone)
+
+    def _as_of(self, chosen: Chosen, promised: dict[str, Promise]) -> datetime:
+        """When the newest was made; or came, where drops do not say their order."""
+        drops = chosen.drops[-1:] if self.settings.drops.is_ordered else chosen.drops
+        return max(_made(drop, promised.get(drop.name)) for drop in drops)
+
+    def _rows(self, file: str, columns: Sequence[str]) -> Rows:
+        return Rows.of(
+            self.settings.mapping,
+            self.settings.drops,
+            columns,
+            deletes=self.settings.deletes(file),
+        )
 
     def _refuse_strangers(self, drop: Drop, stream: BinaryIO) -> None:
         if drop.size == 0:
@@ -176,22 +204,39 @@ class Intake:
         if not isinstance(first, Record):
             raise Unreadable("unreadable", f"{name} has no header that can be read")
         columns = [cell.strip() for cell in first.cells]
-        refuse_columns(name, self.settings, columns)
+        _refuse_columns(name, self.settings, columns)
         return columns
 
 
-def refuse_columns(name: str, settings: DropFile, columns: list[str]) -> None:
-    """Unreadable `schema` naming the first mapped column that is not there."""
-    gone = missing(settings.mapping, columns)
+def _refuse_columns(name: str, settings: DropFile, columns: list[str]) -> None:
+    """Unreadable `schema` naming the first column in use that is not there."""
+    deletes = settings.deletes(name)
+    gone = settings.gone(columns, deletes=deletes)
     if not gone:
         return
     place, column = gone[0]
-    if looks_foreign(settings.mapping, columns):
+    foreign = looks_foreign(settings.mapping, columns)
+    if deletes:
+        foreign = set(settings.mapping.record_id).isdisjoint(columns)
+    if foreign:
         why = "its first line is not the header that the mapping expects"
     else:
         why = not_there(column, columns)
     key = ".".join(str(part) for part in place)
     raise Unreadable("schema", f"{name}, {key}: {why}")
+
+
+def _refuse_unread(portions: Sequence[Portion]) -> None:
+    """Unreadable for a file that would leave nothing of a period, all being bad."""
+    rows: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    for each in (each for portion in portions for each in portion.spans):
+        rows[each.file] += each.rows
+        kept[each.file] += each.kept
+    for file, count in rows.items():
+        if count and not kept[file]:
+            message = f"none of {count} rows of {file} could be read; correct the file"
+            raise Unreadable("unreadable", f"{message} or the mapping")
 
 
 def _hold_to(promised: dict[str, Promise], portions: Sequence[Portion]) -> None:
@@ -208,12 +253,7 @@ def _incomplete(name: str, why: str) -> Unreadable:
     return Unreadable("incomplete", f"{name} is not whole: {why}")
 
 
-def _as_of(holding: Holding, promised: dict[str, Promise]) -> datetime:
-    moments = []
-    for drop in holding.drops:
-        promise = promised.get(drop.name)
-        if promise is not None and promise.as_of is not None:
-            moments.append(promise.as_of)
-        else:
-            moments.append(datetime.fromtimestamp(drop.modified_ns / 1e9, UTC))
-    return max(moments)
+def _made(drop: Drop, promise: Promise | None) -> datetime:
+    if promise is not None and promise.as_of is not None:
+        return promise.as_of
+    return datetime.fromtimestamp(drop.modified_ns / 1e9, UTC)

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from adapters.csv_drop import postings
+from adapters.csv_drop.changes import Marking, Rows
 from adapters.csv_drop.lots import Lot, lots
 from adapters.csv_drop.postings import Pieces
 from adapters.csv_drop.quarantine import Quarantine
 from adapters.csv_drop.records import Lines, Writing
-from adapters.mapping import Columnwise, Mapping, MappingSpec, Rejected
+from adapters.csv_drop.rules import NO_RULES, Drops
+from adapters.mapping import MappingSpec, Rejected
 
 
 class Stopped(Exception):
@@ -39,6 +41,7 @@ class Span:
     until: float
     line: int  # how many of its lines are before the span, as far as is known
     columns: tuple[str, ...]
+    deletes: bool = False  # it is of a list of deletions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +53,26 @@ class Job:
     spans: tuple[Span, ...]
     writing: Writing
     mapping: MappingSpec
+    rules: Drops = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """Where a span really ended: the next record's first byte, lines and rows of it."""
+    """Where a span really ended: the next record's first byte, lines and rows of it.
+
+    `kept` are those rows that were not set aside.
+    """
 
     file: str
     columns: tuple[str, ...]
     following: int
     lines: int
     rows: int
+    kept: int
+
+
+def _no_rows() -> "array[int]":
+    return array("Q")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +87,9 @@ class Portion:
     names: tuple[tuple[int, ...], ...]  # edges of the postings of each identifier
     records: tuple[int, ...]  # edges of the postings of record ids
     repeating: tuple[int, ...]  # hashes that several of its record ids have
+    uniques: tuple[int, ...] = ()  # the same of what makes rows one event, if anything
+    alike: tuple[int, ...] = ()
+    deleted: "array[int]" = field(default_factory=_no_rows)  # rows that take one back
     ids: "Rising"
     spans: tuple[Ended, ...]
     quarantine: Quarantine
@@ -100,14 +115,18 @@ class Region:
 
 def take(job: Job, stop: Callable[[], bool]) -> Portion:
     """Takes in the job's spans. Stopped if told to stop; then no file is left."""
-    count = len(job.mapping.identifiers) + 2
+    with_uniques = bool(job.rules.unique_by)
+    count = len(job.mapping.identifiers) + 2 + with_uniques
     places = [job.path.with_name(f"{job.path.name}-{n}") for n in range(count)]
     try:
         with ExitStack() as opened:
             starts, records, *names = (
                 opened.enter_context(place.open("w+b")) for place in places
             )
-            taking = _Taking(starts, Pieces(records), [Pieces(each) for each in names])
+            uniques = Pieces(names.pop()) if with_uniques else None
+            taking = _Taking(
+                starts, Pieces(records), [Pieces(each) for each in names], uniques
+            )
             with job.texts.open("rb", buffering=0) as texts:
                 ended = [
                     _taken(job, taking, span, texts=texts, stop=stop)
@@ -154,27 +173,38 @@ class _Taking:
     starts: BinaryIO
     records: Pieces
     names: Sequence[Pieces]
+    uniques: Pieces | None = None
     quarantine: Quarantine = field(default_factory=Quarantine)
     rows: int = 0
     ids: Rising = field(default_factory=Rising)
+    deleted: "array[int]" = field(default_factory=_no_rows)
 
-    def add(self, span: Span, lot: Lot, columnwise: Columnwise) -> None:
+    def add(self, span: Span, lot: Lot, marking: Marking) -> None:
         """Those of the lot that are events; the others are set aside."""
-        checked = columnwise.check(lot.table)
-        rejected = checked.rejected
+        marked = marking.check(lot.table)
+        rejected = marked.checked.rejected
         if rejected or lot.bad:
             aside = [(bad.line, Rejected(bad.reason)) for bad in lot.bad]
             aside += [(lot.numbers[n], why) for n, why in rejected.items()]
             for line, why in sorted(aside, key=_line):
                 self.quarantine.add(span.file, span.line + line, why)
-        columns, starts = checked.columns, lot.starts
+        columns, starts = marked.checked.columns, lot.starts
+        pieces = [self.records, *self.names]
+        if self.uniques is not None:
+            columns = [*columns, marked.uniques or []]
+            pieces.append(self.uniques)
+        kept: Sequence[int] = range(len(starts))
         if rejected:
-            kept = [n for n in range(len(starts)) if n not in rejected]
+            kept = [n for n in kept if n not in rejected]
             columns = [[column[n] for n in kept] for column in columns]
             starts = [starts[n] for n in kept]
         array("Q", [span.place + start for start in starts]).tofile(self.starts)
-        for pieces, values in zip((self.records, *self.names), columns, strict=True):
-            pieces.add(values, self.rows)
+        for each, values in zip(pieces, columns, strict=True):
+            each.add(values, self.rows)
+        if marked.deleted:
+            self.deleted.extend(
+                self.rows + place for place, n in enumerate(kept) if n in marked.deleted
+            )
         self.ids.note(columns[0])
         self.rows += len(starts)
 
@@ -190,12 +220,20 @@ class _Taking:
             records = postings.write(
                 _watched(self.records.buckets(), repeating), stream
             )
+            uniques: tuple[int, ...] = ()
+            alike: list[int] = []
+            if self.uniques is not None:
+                found = _watched(self.uniques.buckets(), alike)
+                uniques = postings.write(found, stream)
         return Portion(
             path=path,
             rows=self.rows,
             names=names,
             records=records,
             repeating=tuple(repeating),
+            uniques=uniques,
+            alike=tuple(alike),
+            deleted=self.deleted,
             ids=self.ids,
             spans=ended,
             quarantine=self.quarantine,
@@ -215,13 +253,14 @@ def _taken(
 ) -> Ended:
     region = Region.of(span, texts)
     lines = Lines(region, job.writing, start=span.start, until=span.until)
-    columnwise = Columnwise.of(Mapping.compile(job.mapping, span.columns))
-    rows = 0
+    own = Rows.of(job.mapping, job.rules, span.columns, deletes=span.deletes)
+    marking = Marking.of(own, job.mapping)
+    rows, before = 0, taking.rows
     for lot in lots(lines, len(span.columns)):
         if stop():
             raise Stopped
         rows += len(lot.numbers) + len(lot.bad)
-        taking.add(span, lot, columnwise)
+        taking.add(span, lot, marking)
         if taking.rows > postings.ROWS:
             raise OSError("a portion has more rows than can be numbered")
     return Ended(
@@ -230,6 +269,7 @@ def _taken(
         following=lines.following,
         lines=lines.number,
         rows=rows,
+        kept=taking.rows - before,
     )
 
 

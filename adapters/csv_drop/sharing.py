@@ -20,6 +20,7 @@ from adapters.csv_drop.portion import Job, Portion, Span, Stopped
 from adapters.csv_drop.postings import read
 from adapters.csv_drop.quarantine import Quarantine
 from adapters.csv_drop.records import Writing
+from adapters.csv_drop.rules import NO_RULES, Drops
 from adapters.mapping import MappingSpec
 
 _LOOK_S: Final = 0.1  # between two looks at whether to stop
@@ -69,6 +70,7 @@ class Sharing:
     texts: Path
     writing: Writing
     mapping: MappingSpec
+    rules: Drops = NO_RULES
     stop: Callable[[], bool]
     shared_from: float  # bytes
     by_process: Callable[[Job, Callable[[], bool]], Portion] = in_process
@@ -103,6 +105,7 @@ class Sharing:
             spans=tuple(spans),
             writing=self.writing,
             mapping=self.mapping,
+            rules=self.rules,
         )
 
     def _halves(self, spans: Sequence[Span]) -> tuple[list[Span], list[Span]] | None:

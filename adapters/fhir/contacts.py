@@ -86,13 +86,19 @@ def _kind_of(setting: Code | None, record: Encounter, sector: str) -> str:
         conveyed = stay is not None and stay.destination is not None
         return "ambulance_conveyance" if conveyed else "ambulance_attendance"
     if setting is None:
-        return "encounter"
+        # GP Connect tells of consultations, and gives them no class.
+        return VISITS.get(sector, "encounter") if _is_seen(record) else "encounter"
     meant = CLASSES.get((setting.code or "").upper()) or CLASSES.get(
         (setting.display or "").upper()
     )
     if meant == "visit":
         return VISITS.get(sector, "encounter")
     return meant or "encounter"
+
+
+def _is_seen(record: Encounter) -> bool:
+    profiles = (record.meta.profile if record.meta else None) or ()
+    return any("CareConnect-GPC-Encounter" in (one or "") for one in profiles)
 
 
 def appointment(record: Appointment, index: Index) -> Sketch:

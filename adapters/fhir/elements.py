@@ -178,6 +178,7 @@ class Typed(Element, frozen=True, gc=False):
 class Issue(Element, frozen=True, gc=False):
     severity: str | None = None
     code: str | None = None
+    details: Concept | None = None
 
 
 class OperationOutcome(Element, frozen=True, gc=False):

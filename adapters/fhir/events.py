@@ -6,11 +6,10 @@ from typing import Final
 
 import msgspec
 
-from adapters import nhs_number
 from adapters.contract import Code, Detail, Event
 from adapters.fhir.elements import Concept, Meta, Resource
 from adapters.fhir.opening import Written
-from adapters.fhir.references import Index
+from adapters.fhir.references import LONGEST, Index, is_number
 from adapters.fhir.sketch import Dated, Sketch
 from adapters.fhir.times import Times, is_reversed
 from adapters.moment import Moment
@@ -56,6 +55,8 @@ class Maker:
         subject, doubt = self._index.subject(sketch.about, contained)
         if doubt:
             notes.caveats.append(doubt)
+        if sketch.caveats:
+            notes.caveats += sketch.caveats
         start = self._start(sketch.starts, notes)
         end = self._moment("end", sketch.end, notes) if sketch.end else None
         written = sketch.recorded
@@ -141,8 +142,7 @@ class Maker:
 
     def _own_id(self, own: str | None, position: int) -> str:
         """The record's id; a digest of it where it has none or it is an NHS number."""
-        # An NHS number has ten digits, and few spaces or hyphens between them.
-        if own and not (10 <= len(own) <= 16 and nhs_number.normalise(own)):
+        if own and (len(own) > LONGEST or not is_number(own)):
             return own
         digest = hashlib.sha256(self._written.of(position)).hexdigest()
         return f"sha256-{digest[:32]}"

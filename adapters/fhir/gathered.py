@@ -6,22 +6,11 @@ from typing import Final
 
 from adapters.contract import Event, Query
 from adapters.errors import AdapterError, Unavailable
-from adapters.fhir.search import Found, NotSearchable, Question
+from adapters.fhir.found import Found
+from adapters.fhir.search import NotSearchable
 from adapters.fhir.window import may_reach
 
 _GRAVE: Final = ("fatal", "error")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How one type is asked: in these ways together or, without or refused, plainly.
-
-    `is_listed` is False where the server lists what it searches, and not this.
-    """
-
-    plain: Question
-    ways: tuple[Question, ...]
-    is_listed: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,5 +118,7 @@ class Gathered:
                 yield from page.caveats
                 yield from ["duplicate_record"] * page.duplicates
                 yield from ["unmapped"] * page.unmapped.total()
-                yield from ["unreadable_record"] * page.rejected.total()
+                unresolved = page.rejected["unresolvable_subject"]
+                yield from ["unresolved_reference"] * unresolved
+                yield from ["unreadable_record"] * (page.rejected.total() - unresolved)
                 yield from ["outcome_reported"] * sum(page.outcomes[g] for g in _GRAVE)

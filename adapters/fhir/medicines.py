@@ -2,7 +2,7 @@
 
 from adapters.contract import Detail
 from adapters.fhir.elements import Concept, Dosage, DoseAndRate
-from adapters.fhir.references import Index
+from adapters.fhir.references import UNRESOLVED, Index
 from adapters.fhir.resources import (
     MedicationAdministration,
     MedicationDispense,
@@ -24,6 +24,9 @@ from adapters.fhir.sketch import (
     status_of,
 )
 
+# What a request is short of an order: what may become one.
+_PLANS = frozenset({"plan", "proposal", "option"})
+_PLAN = Detail(element="record", value="plan")
 _WHICH = {
     name: Detail(element="record", value=word)
     for name, word in {
@@ -101,7 +104,7 @@ def _medication(
 ) -> Sketch:
     name = type(record).__name__
     status, odd, word = status_of(name, record.status)
-    concept, shown = _medicine(record, index)
+    concept, shown, doubts = _medicine(record, index)
     prefix = negation(record.status)
     if isinstance(record, MedicationRequest) and record.do_not_perform:
         prefix = "Do not give"
@@ -120,26 +123,44 @@ def _medication(
         end=end,
         recorded=recorded,
         detail=(
-            _WHICH[name],
+            _which(record),
             *word,
+            *_links(record, index),
             *from_concepts("category", record.category),
             *from_concepts("reason", record.reason_code),
             *detail,
         ),
+        caveats=doubts,
     )
 
 
-def _medicine(record: Prescribed, index: Index) -> tuple[Concept | None, str | None]:
-    """The medicine's code where it is told, and what else names it."""
+def _which(record: Prescribed) -> Detail:
+    if isinstance(record, MedicationRequest) and record.intent in _PLANS:
+        return _PLAN
+    return _WHICH[type(record).__name__]
+
+
+def _links(record: Prescribed, index: Index) -> tuple[Detail, ...]:
+    """The plan or order this belongs to, so that one medicine is not counted twice."""
+    given = record.based_on or ()
+    if isinstance(record, MedicationDispense):
+        given = (*given, *(record.authorizing_prescription or ()))
+    return tuple(d for one in given for d in from_text("based_on", index.linked(one)))
+
+
+def _medicine(
+    record: Prescribed, index: Index
+) -> tuple[Concept | None, str | None, tuple[str, ...]]:
+    """The medicine's code where it is told, what else names it, and what is amiss."""
     if record.medication_codeable_concept is not None:
-        return record.medication_codeable_concept, None
+        return record.medication_codeable_concept, None, ()
     named = record.medication_reference
     if named is None:
-        return None, None
-    found = (
-        index.medication(named.reference, record.contained) if named.reference else None
-    )
-    return found, named.display
+        return None, None, ()
+    if not named.reference:
+        return None, named.display, ()
+    found = index.medication(named.reference, record.contained)
+    return found, named.display, () if found else (UNRESOLVED,)
 
 
 def _doses(dosages: tuple[Dosage, ...] | None) -> tuple[Detail, ...]:

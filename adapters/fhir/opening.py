@@ -10,7 +10,8 @@ import msgspec
 from adapters.errors import Unreadable
 from adapters.fhir.depth import is_deeper
 from adapters.fhir.elements import BROKEN, Bundle, Entry, Meta, Typed
-from adapters.fhir.stu3 import PROFILE, refused
+from adapters.fhir.stu3 import FOREIGN_PROFILES, PROFILE, is_foreign, refused
+from adapters.fhir.tables import Version
 from adapters.fhir.whole import WholeBundle, WholeEntry, whole
 
 _BUNDLE: Final = msgspec.json.Decoder(Bundle)
@@ -85,21 +86,25 @@ class Opened:
     caveats: list[str]
 
 
-def opened(body: bytes, depth: int) -> Opened:
-    """Unreadable: `unreadable` (not JSON, UTF-8 or FHIR, too deep), `xml`, `stu3`."""
+def opened(body: bytes, depth: int, *, version: Version = "R4") -> Opened:
+    """The page of a source that speaks this version of FHIR.
+
+    Unreadable: `unreadable` (not JSON, UTF-8 or FHIR, too deep), `xml`, and `stu3` or
+    `r4` where its profiles are of the other version.
+    """
     page = _plain(body)
     caveats: list[str] = []
     try:
-        bundle = _decoded(page)
+        bundle = _decoded(page, version)
     except Unreadable:
         cleaned = page.translate(None, delete=_CONTROLS)
         if cleaned == page:
             raise
         page, caveats = cleaned, ["control_characters"]
-        bundle = _decoded(page)
+        bundle = _decoded(page, version)
     if is_deeper(page, depth):
         raise _unreadable("is nested too deeply")
-    _refuse_stu3(page, bundle)
+    _refuse_foreign(page, bundle, version)
     raws = None
     if isinstance(bundle, Bundle):
         raws = tuple(entry.resource for entry in bundle.entry or ())
@@ -131,9 +136,10 @@ def _plain(body: bytes) -> bytes:
     return page
 
 
-def _decoded(page: bytes) -> Bundle | WholeBundle:
+def _decoded(page: bytes, version: Version) -> Bundle | WholeBundle:
     named = _TYPE_FIRST.match(page)
-    if named is None or named[1] == b"Bundle":
+    # Only R4 is decoded in one go: STU3 is translated record by record.
+    if version == "R4" and (named is None or named[1] == b"Bundle"):
         bundle = whole(page)
         if bundle is not None:
             return bundle
@@ -157,20 +163,19 @@ def type_of(raw: bytes | msgspec.Raw) -> str | None:
     return _TYPED.decode(raw).resource_type
 
 
-def _refuse_stu3(page: bytes, bundle: Bundle | WholeBundle) -> None:
-    """Every profile of the NHS in STU3 says so in its name."""
+def _refuse_foreign(
+    page: bytes, bundle: Bundle | WholeBundle, version: Version
+) -> None:
+    """Profiles that say in their name that they are of the other version."""
+    if version == "STU3":
+        if not any(mark.encode() in page for mark in FOREIGN_PROFILES[version]):
+            return
     # Without its first stroke, which stands in every address, it is sooner not found.
-    if _STU3_END.search(page) is None or _STU3 not in page:
+    elif _STU3_END.search(page) is None or _STU3 not in page:
         return
     metas = _metas(bundle) if isinstance(bundle, WholeBundle) else _metas_within(bundle)
-    if any(map(_is_stu3, metas)):
-        raise refused()
-
-
-def _is_stu3(meta: Meta | None) -> bool:
-    if meta is None or meta.profile is None:
-        return False
-    return any(profile and PROFILE in profile for profile in meta.profile)
+    if any(is_foreign(version, meta.profile or ()) for meta in metas if meta):
+        raise refused(version)
 
 
 def _metas(bundle: WholeBundle) -> Iterator[Meta | None]:

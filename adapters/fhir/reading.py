@@ -5,7 +5,7 @@ reason, outcome, duplicate. Their sum is the number of resources, always.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -13,57 +13,30 @@ from typing import Any, Final
 import msgspec
 
 from adapters.contract import Event
-from adapters.fhir import clinical, contacts, medicines, resources, results
+from adapters.fhir.dialects import DIALECTS, Given
 from adapters.fhir.elements import (
     BROKEN,
     Bundle,
-    Entry,
     Meta,
     OperationOutcome,
-    Resource,
+    Typed,
     is_present,
 )
 from adapters.fhir.events import Maker
+from adapters.fhir.grouped import grouped
 from adapters.fhir.opening import Opened, opened, type_of
 from adapters.fhir.references import Index, Scope, Unresolvable
 from adapters.fhir.resources import Patient
-from adapters.fhir.sketch import Sketch
+from adapters.fhir.roots import roots_of
 from adapters.fhir.stu3 import is_stu3, refused
-from adapters.fhir.tables import STU3_TYPES, SUPPORTING
-from adapters.fhir.whole import WholeEntry
 from adapters.moment import read_iso
 
-Draw = Callable[[Any, Index], Sketch]
-_Given = msgspec.Raw | Resource
 # A type's name, a resource raw or decoded, and where in its Bundle it stands.
-_Record = tuple[str, _Given, int]
+_Record = tuple[str, Given, int]
 
-_DRAWN: Final[dict[type[Resource], Draw]] = {
-    resources.Encounter: contacts.encounter,
-    resources.Appointment: contacts.appointment,
-    resources.ServiceRequest: contacts.service_request,
-    resources.EpisodeOfCare: contacts.episode_of_care,
-    resources.CarePlan: contacts.care_plan,
-    resources.CareTeam: contacts.care_team,
-    resources.Condition: clinical.condition,
-    resources.Procedure: clinical.procedure,
-    resources.Flag: clinical.flag,
-    resources.AllergyIntolerance: clinical.allergy,
-    resources.Immunization: clinical.immunisation,
-    resources.MedicationRequest: medicines.request,
-    resources.MedicationStatement: medicines.statement,
-    resources.MedicationDispense: medicines.dispense,
-    resources.MedicationAdministration: medicines.administration,
-    resources.Observation: results.observation,
-    resources.DiagnosticReport: results.diagnostic_report,
-    resources.DocumentReference: results.document_reference,
-    resources.Composition: results.composition,
-}
-_MAPPED: Final[dict[str, tuple[msgspec.json.Decoder[Any], Draw]]] = {
-    kind.__name__: (msgspec.json.Decoder(kind), draw) for kind, draw in _DRAWN.items()
-}
 _PATIENT: Final = msgspec.json.Decoder(Patient)
 _OUTCOME: Final = msgspec.json.Decoder(OperationOutcome)
+_TYPED: Final = msgspec.json.Decoder(Typed)
 _KEPT_CONTEXT: Final = frozenset({"Organization", "Medication"})
 
 
@@ -72,6 +45,7 @@ class Reading:
     """What became of a page's resources.
 
     `matches` are the resources the server says match, by which a total is checked;
+    `lists` the codes of Lists that group them;
     `errors` the OperationOutcomes that report an error.
     """
 
@@ -84,6 +58,7 @@ class Reading:
     duplicates: int = 0
     resources: int = 0
     matches: int = 0
+    lists: set[str] = field(default_factory=set)
     caveats: list[str] = field(default_factory=list)
     bundle: Bundle | None = field(default=None, repr=False)
     as_of: datetime | None = None
@@ -104,10 +79,11 @@ def read_bundle(body: bytes, scope: Scope, known: Iterable[Patient] = ()) -> Rea
     """A Bundle of any type, or one bare resource, turned into events.
 
     `known` are patients read before, to whom its records may refer. Raises
-    Unreadable: `unreadable` (not JSON, not UTF-8, not FHIR, too deep), `xml` or
-    `stu3`; a single bad resource is counted in `rejected` instead.
+    Unreadable: `unreadable` (not JSON, not UTF-8, not FHIR, too deep), `xml`, and
+    `stu3` or `r4` where it is of the version that the scope does not say; a single
+    bad resource is counted in `rejected` instead.
     """
-    page = opened(body, scope.json_depth)
+    page = opened(body, scope.json_depth, version=scope.version)
     bundle = page.bundle
     reading = Reading(caveats=page.caveats, bundle=bundle, as_of=_stamp(bundle.meta))
     _Pass(reading, scope, page).read(known)
@@ -130,16 +106,30 @@ class _Pass:
     def __init__(self, reading: Reading, scope: Scope, page: Opened) -> None:
         self._reading = reading
         self._entries = page.entries
+        self._dialect = DIALECTS[scope.version]
+        self._drawn = self._dialect.drawn
+        self._homes: Mapping[int, str] = {}
+        self._base = scope.base
         self._index = Index(scope)
+        self._index.records = self._records_by_url
         self._maker = Maker(self._index, page.written)
+        self._records: list[_Record] = []
+        self._lifted = 0  # how many of them stand in another
+        self._by_url: dict[str, str] | None = None
         self._seen: dict[tuple[str, str | None], Event] = {}
         self._further: set[Event] = set()  # those whose id another has had before
 
     def read(self, known: Iterable[Patient]) -> None:
+        own = {self._base}
         for patient in known:
-            self._index.add_patient(patient, None)
+            self._index.know(patient)
+            own.add(patient.home or "")
+        roots = roots_of([entry.full_url for entry in self._entries], own - {""})
+        self._homes = roots.homes
+        if roots.alias is not None:
+            self._index.call(roots.alias)
         reading = self._reading
-        records: list[_Record] = []
+        mapped, records = self._dialect.mapped, self._records
         for position, entry in enumerate(self._entries):
             resource = entry.resource
             if resource is None or (
@@ -151,21 +141,20 @@ class _Pass:
                 name = _name(resource)
                 mode = entry.search
                 is_match = mode is None or mode.mode != "include"
-                if is_match and name in _MAPPED:
+                if is_match and name in mapped:
                     records.append((name, resource, position))
                 else:
-                    self._place(name, entry, is_match=is_match)
+                    self._place(name, position, is_match=is_match)
             except BROKEN:
                 reading.rejected["unreadable"] += 1
-        reading.matches += len(records)
+        reading.matches += len(records) - self._lifted
         for record in records:
             self._record(*record)
 
-    def _place(
-        self, name: str | None, entry: Entry | WholeEntry, *, is_match: bool
-    ) -> None:
+    def _place(self, name: str | None, position: int, *, is_match: bool) -> None:
         """Find the place of a resource that no event is made of."""
-        reading = self._reading
+        reading, dialect = self._reading, self._dialect
+        entry = self._entries[position]
         resource: Any = entry.resource
         is_raw = isinstance(resource, msgspec.Raw)
         if name == "OperationOutcome":
@@ -175,39 +164,62 @@ class _Pass:
         reading.matches += is_match
         if name == "Patient":
             patient = _PATIENT.decode(resource) if is_raw else resource
-            self._patient(patient, entry.full_url, is_match=is_match)
-        elif name in SUPPORTING or name in _MAPPED:
+            self._patient(patient, position, is_match=is_match)
+        elif name in dialect.supporting or name in dialect.mapped:
             if name in _KEPT_CONTEXT:
+                self._turn_to(position)
                 self._index.add_context(name, resource, full_url=entry.full_url)
+            if name == "List" and is_match:
+                self._list(resource, position)
             reading.supporting[name] += 1
-        elif name in STU3_TYPES:
-            raise refused()
+        elif name in dialect.foreign:
+            raise refused(dialect.version)
         else:
             reading.unmapped[name or "no type"] += 1
 
-    def _patient(
-        self, patient: Patient, full_url: str | None, *, is_match: bool
-    ) -> None:
-        if is_stu3("Patient", patient):
-            raise refused()
-        _, doubt = self._index.add_patient(patient, full_url)
+    def _turn_to(self, position: int) -> None:
+        if self._homes:
+            self._index.turn_to(self._homes.get(position))
+
+    def _patient(self, patient: Patient, position: int, *, is_match: bool) -> None:
+        if self._dialect.version == "R4" and is_stu3("Patient", patient):
+            raise refused("R4")
+        self._turn_to(position)
+        _, doubt = self._index.add_patient(patient, self._entries[position].full_url)
         if doubt:
             self._reading.caveats.append(doubt)
         if patient.modifier_extension or patient.implicit_rules:
             self._reading.caveats.append("modifier_not_understood")
+        home = self._homes.get(position)
+        if patient.home != home:
+            patient = msgspec.structs.replace(patient, home=home)
         if is_match:
             self._reading.persons.append(patient)
         else:
             self._reading.supporting["Patient"] += 1
 
-    def _record(self, name: str, given: _Given, position: int) -> None:
+    def _list(self, given: msgspec.Raw, position: int) -> None:
+        """What a List warns of, and the records that stand in it and nowhere else."""
+        reading, dialect = self._reading, self._dialect
+        found = grouped(given)
+        reading.caveats += found.caveats
+        if found.code is not None:
+            reading.lists.add(found.code)
+        for name, raw in found.contained:
+            if name in dialect.mapped:
+                reading.resources += 1
+                self._lifted += 1
+                self._records.append((name, raw, position))
+            elif name not in dialect.supporting and name != "Patient":
+                reading.resources += 1
+                reading.unmapped[name] += 1
+
+    def _record(self, name: str, given: Given, position: int) -> None:
         reading = self._reading
-        decoder, draw = _MAPPED[name]
+        if self._homes:
+            self._index.turn_to(self._homes.get(position))
         try:
-            record = decoder.decode(given) if isinstance(given, msgspec.Raw) else given
-            if is_stu3(name, record):
-                raise refused()
-            sketch = draw(record, self._index)
+            record, sketch = self._drawn(name, given, self._index)
             event = self._maker.event(name, sketch, record=record, position=position)
         except Unresolvable:
             reading.rejected["unresolvable_subject"] += 1
@@ -217,6 +229,21 @@ class _Pass:
             reading.rejected["not_a_number"] += 1
         else:
             self._keep(event)
+
+    def _records_by_url(self) -> dict[str, str]:
+        """`Type/id` of each record whose fullUrl does not show it."""
+        if self._by_url is None:
+            self._by_url = {}
+            for name, given, position in self._records:
+                url = self._entries[position].full_url
+                own = (
+                    _TYPED.decode(given).id
+                    if isinstance(given, msgspec.Raw)
+                    else given.id
+                )
+                if url and own:
+                    self._by_url[url] = f"{name}/{own}"
+        return self._by_url
 
     def _keep(self, event: Event) -> None:
         key = event.record_id, event.version
@@ -231,7 +258,7 @@ class _Pass:
         self._reading.events.append(event)
 
 
-def _name(resource: _Given) -> str | None:
+def _name(resource: Given) -> str | None:
     if isinstance(resource, msgspec.Raw):
         return type_of(resource)
     return type(resource).__name__

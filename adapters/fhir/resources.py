@@ -37,6 +37,8 @@ class Patient(Resource, frozen=True, gc=False, kw_only=True):
     address: tuple[Address, ...] | None = None
     modifier_extension: tuple[Extension, ...] | None = None
     animal: msgspec.Raw = NOTHING  # STU3
+    # Ours, by a name no record has: the server it stood on, where not the one asked.
+    home: str | None = msgspec.field(name="(home)", default=None)
 
 
 class Stay(Element, frozen=True, gc=False):
@@ -179,6 +181,7 @@ class Prescribed(Resource, frozen=True, gc=False, kw_only=True):
     subject: Reference | None = None
     reason_code: Concepts | None = None
     context: Reference | None = None  # also R4, in statement, dispense, administration
+    based_on: References | None = None
 
 
 class MedicationRequest(Prescribed, frozen=True, gc=False, kw_only=True):
@@ -200,6 +203,7 @@ class MedicationStatement(Prescribed, frozen=True, gc=False, kw_only=True):
 class MedicationDispense(Prescribed, frozen=True, gc=False, kw_only=True):
     when_prepared: str | None = None
     when_handed_over: str | None = None
+    authorizing_prescription: References | None = None
     quantity: Quantity | None = None
     dosage_instruction: tuple[Dosage, ...] | None = None
     not_done: bool | None = None  # STU3
@@ -328,6 +332,7 @@ class DocumentReference(Resource, frozen=True, gc=False, kw_only=True):
     security_label: Concepts | None = None
     content: tuple[Content, ...] | None = None
     context: DocumentContext | tuple[Reference, ...] | None = None
+    created: str | None = None  # STU3: when the document itself was made
     indexed: str | None = None  # STU3
 
 

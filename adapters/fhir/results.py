@@ -88,7 +88,11 @@ def _written(period: Period) -> str:
 
 def _circumstances(record: Observation) -> tuple[Detail, ...]:
     if not (
-        record.method or record.body_site or record.component or record.reference_range
+        record.method
+        or record.body_site
+        or record.component
+        or record.reference_range
+        or record.note
     ):
         return ()
     return (
@@ -96,6 +100,8 @@ def _circumstances(record: Observation) -> tuple[Detail, ...]:
         *from_concept("body_site", record.body_site),
         *(d for one in record.component or () for d in _component(one)),
         *(d for one in record.reference_range or () for d in _usual(one)),
+        # What was written beside a result often says how far it can be relied on.
+        *(d for one in record.note or () for d in from_text("note", one.text)),
     )
 
 
@@ -161,6 +167,7 @@ def document_reference(record: DocumentReference, _: Index) -> Sketch:
         is_untranslated=odd,
         about=record.subject,
         starts=(
+            ("date", record.created),
             ("date", record.date),
             ("context", start_of(period)),
         ),

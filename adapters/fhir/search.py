@@ -4,21 +4,19 @@ A search is a POST, so that no identifier travels in a URL; the links that the s
 gives for further pages are followed only within its own base.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 
 from adapters.errors import AdapterError, Unreadable
-from adapters.fhir.credentials import authorisation
 from adapters.fhir.elements import BROKEN, OperationOutcome
+from adapters.fhir.found import Budget, Found, Parameters, bare, given, link, unborne
 from adapters.fhir.reading import Reading, read_bundle
 from adapters.fhir.references import Scope
-from adapters.fhir.resources import Patient
 from adapters.fhir.settings import FhirSettings
 from adapters.http import Request, Response, fault_of
 from adapters.surroundings import Surroundings
@@ -31,55 +29,16 @@ _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 _SEARCHSETS: Final = frozenset({"searchset", "collection", None})
 # Beyond this, a page is read beside the event loop: it would hold it too long.
 _LONG_PAGE: Final = 256 * 1024
+_SIGNED: Final = ("server", "x-powered-by", "x-fhir-server-version")
 _OUTCOME: Final = msgspec.json.Decoder(OperationOutcome)
-
-Parameters = tuple[tuple[str, str], ...]
 
 
 class NotSearchable(Unreadable):
     """The server does not search in this way; `not_found_type` if not at all."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Budget:
-    """What all searches of one question may use together."""
-
-    bytes: int
-    records: int
-
-    def spend(self, size: int, records: int) -> None:
-        self.bytes -= size
-        self.records -= records
-
-    @property
-    def is_spent(self) -> bool:
-        return self.bytes <= 0 or self.records <= 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A type, what is asked of it, and the patients its records may refer to."""
-
-    name: str
-    parameters: Parameters = field(repr=False)
-    known: tuple[Patient, ...] = field(default=(), repr=False)
-    is_dated: bool = False  # whether a filter by date is among the parameters
-
-    @property
-    def filters(self) -> frozenset[str]:
-        """The parameters that narrow what is found."""
-        names = (_bare(name) for name, _ in self.parameters)
-        return frozenset(name for name in names if not name.startswith("_"))
-
-
-@dataclass(slots=True, kw_only=True)
-class Found:
-    """The pages of one search as they come, and what must be said of them."""
-
-    question: Question
-    pages: list[Reading] = field(default_factory=list)
-    caveats: list[str] = field(default_factory=list)
-    is_whole: bool = False
+class NobodyThere(Unreadable):
+    """An operation about one person answers that there is nobody by that number."""
 
 
 class Server:
@@ -93,6 +52,11 @@ class Server:
         self._around = surroundings
         self._scope = scope
         self._takes_post = True
+        self.signature = ""  # how its last reply was signed
+
+    def forget(self) -> None:
+        """What was learned of how it may be asked: it may be another one by now."""
+        self._takes_post = True
 
     async def search(self, found: Found, budget: Budget) -> Found:
         """Every page, put into `found` as it comes.
@@ -105,13 +69,13 @@ class Server:
         while True:
             reading = await self._read(response, found)
             budget.spend(len(response.body), reading.resources)
-            following = _link(reading, "next")
+            following = link(reading, "next")
             if following is None:
                 found.is_whole = True
-                _check_whole(found)
+                found.caveats += unborne(found)
                 return found
             url = urljoin(f"{self._base}/", following)
-            visited.add(_link(reading, "self") or "")
+            visited.add(link(reading, "self") or "")
             if (
                 budget.is_spent
                 or len(found.pages) >= self._around.limits.pages
@@ -136,6 +100,13 @@ class Server:
 
     async def _first(self, found: Found) -> Response:
         question = found.question
+        if question.operation is not None:
+            url = f"{self._base}/{question.operation}"
+            if question.parameters:
+                url = f"{url}?{urlencode(question.parameters)}"
+            response = await self._send(url, None, body=question.body)
+            _raise_fault(response, self._around)
+            return response
         url = f"{self._base}/{question.name}"
         if self._takes_post:
             response = await self._send(f"{url}/_search", question.parameters)
@@ -148,32 +119,22 @@ class Server:
         found.caveats.append("search_by_get")
         return response
 
-    async def _send(self, url: str, form: Parameters | None) -> Response:
-        headers = self._headers()
-        response = await self._once(url, form, headers)
-        if response.status == 401 and headers != (renewed := self._headers()):
-            response = await self._once(url, form, renewed)
-        return response
-
-    async def _once(
-        self, url: str, form: Parameters | None, headers: dict[str, str]
+    async def _send(
+        self, url: str, form: Parameters | None, *, body: bytes | None = None
     ) -> Response:
         limits = self._around.limits
-        return await self._around.transport.send(
+        response = await self._around.transport.send(
             Request(
                 url=url,
                 form=form,
-                headers=headers,
+                body=body,
+                headers={"Accept": "application/fhir+json"},
                 connect_s=limits.connect_s,
                 page_bytes=limits.page_bytes,
             )
         )
-
-    def _headers(self) -> dict[str, str]:
-        return {
-            "Accept": "application/fhir+json",
-            **authorisation(self._settings.auth, self._around.secret),
-        }
+        self.signature = _signature(response)
+        return response
 
     async def _read(self, response: Response, found: Found) -> Reading:
         try:
@@ -206,37 +167,29 @@ class Server:
             return False
         if ".." in there.path or "%2e" in there.path.lower():
             return False
-        shown, next_shown = _shown(found.pages[0], "self"), _names(url)
-        if shown is None or not shown & next_shown:
-            return True  # an opaque continuation, which repeats nothing
+        own, next_shown = link(found.pages[0], "self") or "", _names(url)
+        shown = _names(own)
+        # A continuation that repeats nothing is opaque; so is one of the base itself,
+        # which names no type that could be searched anew.
+        if not shown & next_shown or there.path.rstrip("/") == root:
+            return True
         return not (shown & found.question.filters) - next_shown
 
 
-def _bare(name: str) -> str:
-    return name.partition(":")[0]
+def _signature(response: Response) -> str:
+    """The software that answered, as far as its headers name it."""
+    return "; ".join(response.headers.get(name, "") for name in _SIGNED)
 
 
 def _names(url: str) -> frozenset[str]:
-    query = urlsplit(url).query
-    return frozenset(
-        _bare(name) for name, _ in parse_qsl(query, keep_blank_values=True)
-    )
-
-
-def _link(reading: Reading, relation: str) -> str | None:
-    for link in (reading.bundle.link if reading.bundle else None) or ():
-        if link.relation == relation and link.url:
-            return link.url
-    return None
-
-
-def _shown(reading: Reading, relation: str) -> frozenset[str] | None:
-    url = _link(reading, relation)
-    return None if url is None else _names(url)
+    return frozenset(bare(name) for name, _ in given(url))
 
 
 def _raise_fault(response: Response, around: Surroundings) -> None:
     status = response.status
+    if status in _NO_TYPE and _is_nobody(response.body):
+        message = "the source knows nobody by that number."
+        raise NobodyThere("unknown_person", message)
     if status in _NO_TYPE or (
         status in _BAD_QUESTION and _is_unsupported(response.body)
     ):
@@ -248,6 +201,18 @@ def _raise_fault(response: Response, around: Surroundings) -> None:
     fault = fault_of(response, around.now())
     if fault is not None:
         raise fault
+
+
+def _is_nobody(body: bytes) -> bool:
+    """Whether an outcome says, as GP Connect has it, that a patient is not there."""
+    try:
+        issues = _OUTCOME.decode(body).issue or ()
+    except BROKEN:
+        return False
+    said = {
+        one.code for issue in issues if issue.details for one in issue.details.codes
+    }
+    return "PATIENT_NOT_FOUND" in said
 
 
 def _is_unsupported(body: bytes) -> bool:
@@ -294,19 +259,3 @@ def _date_of(response: Response) -> datetime | None:
         return parsedate_to_datetime(response.headers.get("date", ""))
     except ValueError:
         return None
-
-
-def _check_whole(found: Found) -> None:
-    """Whether as many came as the server counted, and by the filters asked."""
-    received = sum(page.matches - page.duplicates for page in found.pages)
-    totals = [page.bundle.total for page in found.pages if page.bundle]
-    promised = max((total for total in totals if total is not None), default=None)
-    if promised is not None and received < promised:
-        found.caveats.append("truncated")
-    shown = _shown(found.pages[0], "self")
-    aliases = {"subject", "patient"}
-    asked = found.question.filters
-    if shown is None or not all(
-        name in shown or (name in aliases and shown & aliases) for name in asked
-    ):
-        found.caveats.append("filter_unconfirmed")

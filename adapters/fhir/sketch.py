@@ -45,6 +45,7 @@ class Sketch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     labels: tuple[Code, ...] = ()
     kind_code: str | None = None
     detail: tuple[Detail, ...] = ()
+    caveats: tuple[str, ...] = ()  # what the drawing itself came to doubt
 
     def __repr__(self) -> str:
         return f"Sketch({self.kind})"

@@ -5,7 +5,10 @@ Source: vocabulary §3 and §4; FHIR R4 search parameters and value sets.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+# The versions of FHIR a source may declare that it speaks.
+Version = Literal["R4", "STU3"]
 
 # The kind that a mapping to the closed list gives is decided elsewhere for Encounter
 # and Appointment, whose kind depends on the sector; these are all they may become.
@@ -92,6 +95,16 @@ TYPES: Final[Mapping[str, Searched]] = {
     "CarePlan": Searched(kinds=("care_plan",)),
     "CareTeam": Searched(kinds=("care_team",)),
 }
+# What R4 made one type of, STU3 still has as two.
+_REQUESTS: Final[Mapping[str, Searched]] = {
+    "ReferralRequest": Searched(kinds=("referral",)),
+    "ProcedureRequest": Searched(kinds=("referral",)),
+}
+SEARCHED: Final[Mapping[str, Searched]] = {**TYPES, **_REQUESTS}
+TYPES_OF: Final[Mapping[Version, tuple[str, ...]]] = {
+    "R4": tuple(TYPES),
+    "STU3": tuple(name for name in SEARCHED if name != "ServiceRequest"),
+}
 
 
 def kinds_of(name: str, sector: str) -> frozenset[str]:
@@ -99,7 +112,7 @@ def kinds_of(name: str, sector: str) -> frozenset[str]:
     if name == "Appointment":
         return frozenset({BOOKINGS.get(sector, "appointment")})
     if name != "Encounter":
-        return frozenset(TYPES[name].kinds)
+        return frozenset(SEARCHED[name].kinds)
     if sector == "ambulance":
         return frozenset({"ambulance_attendance", "ambulance_conveyance"})
     return frozenset({*_ENCOUNTERS, VISITS.get(sector, "encounter")})
@@ -147,6 +160,38 @@ STU3_TYPES: Final = frozenset(
     }
 )
 
+# Types that R4 has and STU3 had not yet.
+R4_TYPES: Final = frozenset(
+    {
+        "BiologicallyDerivedProduct",
+        "BodyStructure",
+        "CatalogEntry",
+        "ChargeItemDefinition",
+        "CoverageEligibilityRequest",
+        "CoverageEligibilityResponse",
+        "DeviceDefinition",
+        "EventDefinition",
+        "Evidence",
+        "EvidenceVariable",
+        "ExampleScenario",
+        "ImmunizationEvaluation",
+        "InsurancePlan",
+        "Invoice",
+        "MedicationKnowledge",
+        "MolecularSequence",
+        "ObservationDefinition",
+        "OrganizationAffiliation",
+        "ResearchDefinition",
+        "ResearchElementDefinition",
+        "ServiceRequest",
+        "SpecimenDefinition",
+        "TerminologyCapabilities",
+        "VerificationResult",
+    }
+)
+# In STU3 a List groups what a practice shows together; its records stand beside it.
+SUPPORTING_STU3: Final = (SUPPORTING - R4_TYPES) | {"BodySite", "List"}
+
 _REQUEST: Final = {
     "draft": "planned",
     "active": "active",
@@ -156,6 +201,7 @@ _REQUEST: Final = {
     "ended": "finished",
     "cancelled": "cancelled",
     "stopped": "finished",
+    "suspended": "on-hold",  # STU3
 }
 _CLINICAL: Final = {
     "active": "active",
@@ -172,6 +218,8 @@ _DONE: Final = {
     "not-done": "cancelled",
     "stopped": "finished",
     "completed": "finished",
+    "suspended": "on-hold",  # STU3
+    "aborted": "finished",  # STU3
 }
 _RESULT: Final = {
     "registered": "active",

@@ -125,11 +125,12 @@ def _left_out(read: Sequence[Read], query: Query) -> list[str]:
     return [
         "undated" if r.event.start is None else "continues_into_window"
         for r in read
-        if r.event.start is None or _continues(r.event, query)
+        if r.event.start is None or continues(r.event, query)
     ]
 
 
-def _continues(event: Event, query: Query) -> bool:
+def continues(event: Event, query: Query) -> bool:
+    """Whether it began before the query's window and goes on into it."""
     if query.since is None or event.start is None or event.kind not in LASTING:
         return False
     since = start_of_day(query.since)

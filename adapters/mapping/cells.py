@@ -75,7 +75,7 @@ class Reading:
 
 
 _COARSE: Final = frozenset({"year", "month"})
-_FILLERS: Final = frozenset({1, 2999, 9999})  # years that systems write for "unknown"
+FILLERS: Final = frozenset({1, 2999, 9999})  # years that systems write for "unknown"
 _BLANK: Final = Reading()
 _UNKNOWN: Final = Reading(caveats=("unknown_time",))
 
@@ -126,7 +126,7 @@ class TimeCell:
             if found is None:
                 continue
             moment, caveat = found
-            if moment.at.year in _FILLERS:
+            if moment.at.year in FILLERS:
                 return Reading(caveats=("unknown_time",), original=text)
             return Reading(moment=moment, caveats=(caveat,) if caveat else ())
         return Reading(caveats=("impossible_time",), original=text)

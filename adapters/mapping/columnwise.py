@@ -70,14 +70,29 @@ class Columnwise:
         """What `Mapping.check` says of each row of the table."""
         if not len(table):
             return Checked([[] for _ in (0, *self.mapping.naming.columns)], {})
-        names = [_named(name, table) for name in self.mapping.naming.columns]
-        records = [_texts(column, table) for column in self.mapping.record]
+        names = [values_of(name, table) for name in self.mapping.naming.columns]
+        records = self._records(table)
         doubtful = set(_holding_none(records)) | set(_nobody(names))
         for shapes in self.times:
             doubtful.update(shapes.doubtful(table))
         doubtful.update(self.kinds.doubtful(table))
         columns = [list(each) for each in (_joined(records), *names)]
         return self._settled(table, columns, doubtful)
+
+    def _records(self, table: Table) -> list[Sequence[str | None]]:
+        """The parts of each row's id; what stands for an empty one in its place."""
+        record = self.mapping.record
+        parts = [texts(column, table) for column in record.columns]
+        if record.blank is None or not any(None in each for each in parts):
+            return parts
+        empty = [not any(row) for row in zip(*parts, strict=True)]
+        return [
+            [
+                None if none else part or record.blank
+                for part, none in zip(each, empty, strict=True)
+            ]
+            for each in parts
+        ]
 
     def _settled(
         self, table: Table, columns: list[list[str | None]], doubtful: set[int]
@@ -94,7 +109,7 @@ class Columnwise:
         return Checked(columns, rejected)
 
 
-def _texts(column: Column, table: Table) -> Sequence[str | None]:
+def texts(column: Column, table: Table) -> Sequence[str | None]:
     """What `Column.text` says of each cell of the column."""
     cells = table.column(column.index)
     together = "".join(cells)
@@ -118,19 +133,19 @@ def _texts(column: Column, table: Table) -> Sequence[str | None]:
     ]
 
 
-def _named(name: NameColumn, table: Table) -> Sequence[str | None]:
+def values_of(name: NameColumn, table: Table) -> Sequence[str | None]:
     """What `NameColumn.value` says of each cell of the column."""
-    texts = _texts(name.column, table)
+    cells = texts(name.column, table)
     if name.system != nhs_number.SYSTEM:
-        return texts
-    plain = _plain(texts)
+        return cells
+    plain = _plain(cells)
     failing = nhs_number.failing(plain)
-    if len(plain) == len(texts) and not failing:
+    if len(plain) == len(cells) and not failing:
         return plain
     good = frozenset(plain) - failing
     return [
         text if text is None or text in good else nhs_number.normalise(text)
-        for text in texts
+        for text in cells
     ]
 
 

@@ -71,11 +71,40 @@ class Times:
         return {name: cell.read(row) for name, cell in cells.items() if cell}
 
 
+@dataclass(frozen=True, slots=True)
+class RecordId:
+    """The columns that together are a row's own id; `blank` stands for an empty one."""
+
+    columns: tuple[Column, ...]
+    blank: str | None = None
+
+    @classmethod
+    def of(cls, spec: MappingSpec, layout: Layout) -> Self:
+        columns = tuple(layout.column(name) for name in spec.record_id)
+        return cls(columns, spec.record_id_blank)
+
+    def read(self, row: Row) -> str | Rejected:
+        parts = [column.text(row) for column in self.columns]
+        if None in parts and (self.blank is None or not any(parts)):
+            return Rejected("no_record_id", self.columns[parts.index(None)].name)
+        return JOINED_BY.join(part or self.blank or "" for part in parts)
+
+
+def layout_of(spec: MappingSpec, columns: Sequence[str]) -> Layout:
+    """Where the columns of one file stand, and how the mapping reads their cells."""
+    return Layout(
+        places={name: index for index, name in enumerate(columns)},
+        absent=spec.absent,
+        formats=spec.dates,
+        zone=ZoneInfo(spec.zone),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:
     """Reads the rows of one file or table."""
 
-    record: tuple[Column, ...]
+    record: RecordId
     kind: Translated
     status: Translated
     by_end: tuple[str, str] | None  # status of rows with an end, and without one
@@ -93,19 +122,14 @@ class Mapping:
     @classmethod
     def compile(cls, spec: MappingSpec, columns: Sequence[str]) -> Self:
         """The mapping for these columns; every one it names must be among them."""
-        layout = Layout(
-            places={name: index for index, name in enumerate(columns)},
-            absent=spec.absent,
-            formats=spec.dates,
-            zone=ZoneInfo(spec.zone),
-        )
+        layout = layout_of(spec, columns)
 
         def one(cell: object) -> Column | None:
             name = getattr(cell, "column", None)
             return layout.column(name, getattr(cell, "absent", ())) if name else None
 
         return cls(
-            record=tuple(layout.column(name) for name in spec.record_id),
+            record=RecordId.of(spec, layout),
             kind=Translated.of(spec.kind, layout, otherwise=spec.kind.otherwise),
             status=Translated.of(spec.status, layout, otherwise="unknown"),
             by_end=(
@@ -131,7 +155,7 @@ class Mapping:
 
     def check(self, row: Row) -> Indexed | Rejected:
         """What an index needs of a row, or why it is no event. No dates are made."""
-        record_id = self._record_id(row)
+        record_id = self.record.read(row)
         if isinstance(record_id, Rejected):
             return record_id
         names = self.naming.values(row)
@@ -187,15 +211,6 @@ class Mapping:
             caveats=tuple(sorted(set(caveats))),
         )
         return Read(event=event, notes=("invalid_number",) * invalid)
-
-    def _record_id(self, row: Row) -> str | Rejected:
-        parts = []
-        for column in self.record:
-            part = column.text(row)
-            if part is None:
-                return Rejected("no_record_id", column.name)
-            parts.append(part)
-        return JOINED_BY.join(parts)
 
     def _status(self, row: Row, times: dict[str, Reading]) -> str:
         if self.by_end is None:

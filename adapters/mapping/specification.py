@@ -233,6 +233,7 @@ class MappingSpec(Settings):
     """The table `[mapping]` of a source file."""
 
     record_id: Many
+    record_id_blank: Annotated[str, Field(min_length=1)] | None = None
     kind: Annotated[Kind, BeforeValidator(_fixed)]
     start: TimeColumn
     identifiers: Annotated[tuple[PersonIdentifier, ...], Field(min_length=1)]

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from adapters.source_file import fingerprint, read
-from adapters.sql.adapter import Sql
-from adapters.sql.engine import Database
+from adapters import tuples
+from adapters.source_file import fingerprint, read, wrong
+from adapters.sql.adapter import Own, Sql
+from adapters.sql.bulk import SqlTable
+from adapters.sql.bulk_blocks import reads_of
+from adapters.sql.engine import Database, Place
 from adapters.sql.settings import SqlFile
 from adapters.surroundings import Surroundings
 
@@ -17,12 +20,27 @@ def build(path: Path, surroundings: Surroundings) -> Sql:
     """
     settings = read(path, SqlFile)
     password = surroundings.secret(settings.password) if settings.password else None
-    database = Database.of(
-        settings, folder=path.parent, password=password, limits=surroundings.limits
+    place = Place(
+        settings=settings,
+        folder=path.parent,
+        password=password,
+        limits=surroundings.limits,
     )
-    return Sql(
-        database=database,
+    own = Own(
+        database=_opened(path, place),
         settings=settings,
         fingerprint=fingerprint(path),
         surroundings=surroundings,
     )
+    # A written query asks for one person, and Arrow is of the extra `population`.
+    if settings.relation is None or not tuples.is_possible():
+        return Sql(own)
+    return SqlTable(own, reads=reads_of(place))
+
+
+def _opened(path: Path, place: Place) -> Database:
+    try:
+        return Database.of(place)
+    except OSError:  # ssl.SSLError is one
+        message = "cannot be read as a certificate. Correct the path or the file."
+        raise wrong(path, ("ca_file",), message) from None

@@ -5,23 +5,93 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
+from sqlalchemy import URL, NullPool, make_url
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import NullPool, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from adapters.sql import mariadb, sqlite_file
 from adapters.sql.direct import Direct
 from adapters.sql.faults import too_slow
 from adapters.sql.settings import DRIVERS, SqlFile
-from adapters.sql.sqlite_file import Hold, sqlite_engine
 from adapters.sql.statement import Connection, Through
+from adapters.sql.tls import context
 from adapters.surroundings import Limits
 
 Result = TypeVar("Result")
 
-_AGAIN_S: Final = 0.05  # between two attempts to stop a statement
 _ENDING_S: Final = 2.5  # how long closing waits for what was left to end
+_GRACE_S: Final = 1.0  # a server that bounds its statements is given so much longer
+
+
+class Hold(Protocol):
+    """A question's hold on a connection, from when it has one until it has done."""
+
+    async def take(self, connection: AsyncConnection) -> None: ...
+
+    def release(self) -> None: ...
+
+    async def end(self, reading: "asyncio.Task[Any]") -> None:
+        """End what was left, at the database too; until then it is not done."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Cancelled:
+    """A hold on a connection whose driver itself cancels at the server."""
+
+    async def take(self, connection: AsyncConnection) -> None:
+        """Nothing to hold."""
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    async def end(self, reading: "asyncio.Task[Any]") -> None:
+        reading.cancel()
+        await asyncio.wait({reading})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a database is, with what it takes to be let in, and its bounds."""
+
+    settings: SqlFile
+    folder: Path
+    password: str | None = field(repr=False)
+    limits: Limits
+
+    @property
+    def url(self) -> URL:
+        """The database, by the driver that reads it."""
+        url = make_url(self.settings.url)
+        driver = DRIVERS.get(url.drivername, url.drivername)
+        return url.set(drivername=driver, password=self.password)
+
+    @property
+    def path(self) -> Path:
+        """Of a SQLite file."""
+        return self.folder / (self.url.database or "")
+
+    @property
+    def statement_s(self) -> float:
+        return min(self.settings.statement_s, self.limits.source_s)
+
+    def mariadb(self, *, statement_s: float, rows: int | None) -> mariadb.Server:
+        """The server, with sessions held to so many seconds and rows a statement."""
+        return mariadb.Server(
+            url=self.url.set(query={}),
+            tls=context(self.url.query.get("ssl"), self.authority),
+            connect_s=self.limits.connect_s,
+            statement_s=statement_s,
+            rows=rows,
+        )
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate that a server's own must lead to, if the file names one."""
+        named = self.settings.ca_file
+        return None if named is None else self.folder / named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,36 +99,59 @@ class Database:
     """A database that is only ever read."""
 
     engine: AsyncEngine
-    statement_s: float
-    direct: Direct | None  # of PostgreSQL; the engine then only looks at its schema
-    left: set[asyncio.Task[None]] = field(default_factory=set)  # still to end
+    hold: Callable[[], Hold]
+    most_s: float | None  # of one question; None where the server alone bounds it
+    direct: Direct | None = None  # PostgreSQL's; the engine then looks at its schema
+    left: set["asyncio.Task[None]"] = field(default_factory=set)  # still to end
 
     @classmethod
-    def of(
-        cls, settings: SqlFile, *, folder: Path, password: str | None, limits: Limits
-    ) -> "Database":
-        """The engine a source file asks for; nothing is opened yet."""
-        url = make_url(settings.url)
-        drivername = DRIVERS.get(url.drivername, url.drivername)
-        statement_s = min(settings.statement_s, limits.source_s)
-        if drivername == DRIVERS["sqlite"]:
-            engine = sqlite_engine(folder / (url.database or ""), statement_s)
-            return cls(engine=engine, statement_s=statement_s, direct=None)
-        session = _session(statement_s, limits.connect_s)
-        full = url.set(drivername=drivername, password=password)
+    def of(cls, place: Place) -> Self:
+        """The database a source file asks for; nothing is opened yet."""
+        name = place.url.get_backend_name()
+        if name == "sqlite":
+            return cls._sqlite(place)
+        return cls._mariadb(place) if name == "mariadb" else cls._postgresql(place)
+
+    @classmethod
+    def _sqlite(cls, place: Place) -> Self:
+        most_s = place.statement_s
+        return cls(
+            engine=sqlite_file.sqlite_engine(place.path, most_s),
+            hold=lambda: sqlite_file.Hold(until=time.monotonic() + most_s),
+            most_s=most_s,
+        )
+
+    @classmethod
+    def _mariadb(cls, place: Place) -> Self:
+        rows = place.limits.records + 1
+        server = place.mariadb(statement_s=place.statement_s, rows=rows)
+        return cls(
+            engine=server.engine(),
+            hold=lambda: mariadb.Hold(server),
+            most_s=place.statement_s + 2 * place.limits.connect_s + _GRACE_S,
+        )
+
+    @classmethod
+    def _postgresql(cls, place: Place) -> Self:
+        session = _session(place.statement_s, place.limits.connect_s)
+        query = dict(place.url.query)
+        if place.authority is not None:
+            query.pop("ssl", None)
+            session["ssl"] = context(place.url.query.get("ssl"), place.authority)
+        url = place.url.set(query=query)
         engine = create_async_engine(
-            full,
+            url,
             hide_parameters=True,
             # Every statement stands alone: none is in need of BEGIN and ROLLBACK.
             isolation_level="AUTOCOMMIT",
             poolclass=NullPool,
             connect_args=session,
         )
-        own = full.translate_connect_args(username="user")
+        own = url.translate_connect_args(username="user")
         direct = Direct(
-            options={**own, **full.query, **session}, wait_s=2 * limits.connect_s
+            options={**own, **query, **session}, wait_s=2 * place.limits.connect_s
         )
-        return cls(engine=engine, statement_s=statement_s, direct=direct)
+        return cls(engine=engine, hold=Cancelled, most_s=None, direct=direct)
 
     @property
     def is_direct(self) -> bool:
@@ -77,7 +170,7 @@ class Database:
         """What `work` reads. A caller who leaves is let go at once.
 
         What was left is stopped and ends by itself. Unavailable `busy` if a SQLite
-        file takes longer than `statement_s`; PostgreSQL bounds its own statements.
+        file takes longer than `statement_s`; servers bound their own statements.
         """
         if self.direct is not None:
             return await self.direct.read(work)
@@ -90,14 +183,11 @@ class Database:
     async def _through(
         self, work: Callable[[AsyncConnection], Awaitable[Result]]
     ) -> Result:
-        hold = None
-        if self.direct is None:
-            hold = Hold(until=time.monotonic() + self.statement_s)
+        hold = self.hold()
         reading = asyncio.create_task(self._held(work, hold))
         reading.add_done_callback(_noted)
         try:
-            most_s = None if hold is None else self.statement_s
-            await asyncio.wait({reading}, timeout=most_s)
+            await asyncio.wait({reading}, timeout=self.most_s)
         finally:
             if not reading.done():
                 self._leave(reading, hold)
@@ -106,19 +196,17 @@ class Database:
         return reading.result()
 
     async def _held(
-        self, work: Callable[[AsyncConnection], Awaitable[Result]], hold: Hold | None
+        self, work: Callable[[AsyncConnection], Awaitable[Result]], hold: Hold
     ) -> Result:
         async with self.engine.connect() as connection:
-            if hold is None:
-                return await work(connection)
             try:
                 await hold.take(connection)
                 return await work(connection)
             finally:
                 hold.release()  # before the connection is another question's
 
-    def _leave(self, reading: asyncio.Task[Result], hold: Hold | None) -> None:
-        leaving = asyncio.create_task(_stopped(reading, hold))
+    def _leave(self, reading: "asyncio.Task[Result]", hold: Hold) -> None:
+        leaving = asyncio.create_task(hold.end(reading))
         self.left.add(leaving)
         leaving.add_done_callback(self.left.discard)
 
@@ -131,17 +219,7 @@ class Database:
         await self.engine.dispose()
 
 
-async def _stopped(reading: asyncio.Task[Any], hold: Hold | None) -> None:
-    if hold is None:
-        reading.cancel()  # its driver cancels at the server
-    while not reading.done():
-        if hold is not None:
-            # Cancelling it would wait for the statement's end before closing.
-            hold.stop()
-        await asyncio.wait({reading}, timeout=_AGAIN_S)
-
-
-def _noted(reading: asyncio.Task[Any]) -> None:
+def _noted(reading: "asyncio.Task[Any]") -> None:
     """Take note of how it ended: nobody may be left to hear of it."""
     if not reading.cancelled():
         reading.exception()

@@ -109,7 +109,7 @@ class TableReader:
         asked = self.relation.apart(unsure) if unsure else None
         if asked is not None:
             found = await session.rows(asked.statement, asked.values)
-            shared |= {unsure[position][0] for (position,) in found}
+            shared |= {unsure[int(position)][0] for (position,) in found}
         return frozenset(shared)
 
 

@@ -19,27 +19,23 @@ from sqlalchemy import (
     TableClause,
     bindparam,
     cast,
-    column,
     exists,
     func,
-    inspect,
     literal_column,
     or_,
     select,
-    table,
     text,
-    types,
     union_all,
 )
-from sqlalchemy.exc import NoSuchTableError
-from sqlalchemy.sql.elements import quoted_name
 
 from adapters import nhs_number
 from adapters.contract import Identifier
 from adapters.errors import Unreadable
 from adapters.mapping import MappingSpec, missing, named, not_there
+from adapters.sql.exact import exact
 from adapters.sql.statement import Statement
-from adapters.sql.values import holds, lacks, parameters, written
+from adapters.sql.stored import refuse_bytes, stored
+from adapters.sql.values import COMPARING, Comparing, holds, lacks, parameters, written
 
 _NUMBER: Final = "_rowid_"  # of a row of SQLite, unless a column is called so
 _LISTED: Final = text(
@@ -68,19 +64,23 @@ class Relation:
 
     spec: MappingSpec
     place: TableClause
-    loose: bool  # a column may hold text and numbers alike
+    by: Comparing
+    families: Mapping[str, str]  # of the columns the mapping names, where known
     numbered: bool = False  # a table of SQLite, whose rows have numbers
     made: dict[Shape, Statement] = field(default_factory=dict)
 
     @classmethod
     def found(cls, connection: Connection, spec: MappingSpec, *, name: str) -> Self:
         """Looks at the schema. Unreadable `schema` naming what is not there."""
-        place = _stored(connection, name)
+        place, families = stored(connection, name)
         refuse_columns(spec, [found.name for found in place.columns])
+        mapped = {each for _, each in named(spec)}
+        refuse_bytes(spec, families)
         return cls(
             spec=spec,
             place=place,
-            loose=connection.dialect.name == "sqlite",
+            by=COMPARING.get(connection.dialect.name, "text"),
+            families={name: families[name] for name in mapped & set(families)},
             numbered=_has_numbers(connection, name, place),
         )
 
@@ -99,7 +99,7 @@ class Relation:
 
         def made() -> Select[Any]:
             statement = select(*self.columns.values()).where(self._rows(asked))
-            statement = statement.limit(_most())
+            statement = statement.limit(self._most(limit))
             return statement if kinds is None else statement.where(self._of_kinds())
 
         values = {**asked, "most": limit}
@@ -116,11 +116,11 @@ class Relation:
         def made() -> Select[Any]:
             telling = _about_people(self.spec)
             shown = (
-                found if name in telling else literal_column("''").label(name)
+                self._apart(found) if name in telling else literal_column("''")
                 for name, found in self.columns.items()
             )
             people = select(*shown).where(self._rows(asked)).distinct()
-            return people.limit(_most())
+            return people.limit(self._most(limit))
 
         values = {**asked, "most": limit}
         return Asked(self._statement(("people", *asked), made), values)
@@ -156,7 +156,7 @@ class Relation:
             return None
 
         def made() -> CompoundSelect[Any]:
-            told = func.lower(own)
+            told, key = func.lower(own), self._apart(own)
             return union_all(
                 *(
                     select(literal_column(str(position))).where(
@@ -165,8 +165,8 @@ class Relation:
                             .select_from(self.place)
                             .where(
                                 self._who(words),
-                                own != bindparam(f"k{position}", type_=String()),
-                                lacks(told, "absent", loose=self.loose),
+                                key != bindparam(f"k{position}", type_=String()),
+                                lacks(told, "absent", by=self.by),
                             )
                         )
                     )
@@ -194,7 +194,7 @@ class Relation:
             f"{prefix}w{place}": parameters(
                 self.place.c[own.column],
                 sorted(of_system[own.system]),
-                loose=self.loose,
+                by=self.by,
             )
             for place, own in enumerate(self.spec.identifiers)
             if own.system in of_system
@@ -207,6 +207,10 @@ class Relation:
         if name is None and spec.person.birth_date is not None:
             name = spec.person.birth_date.columns[0]
         return None if name is None else func.trim(cast(self.place.c[name], String))
+
+    def _apart(self, own: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The column such that two which differ in anything are not one."""
+        return exact(own) if self.by == "text" else own
 
     def _absent(self) -> list[str]:
         spec, born = self.spec, self.spec.person.birth_date
@@ -221,7 +225,7 @@ class Relation:
                 holds(
                     self.place.c[self.spec.identifiers[_place(name)].column],
                     name,
-                    loose=self.loose,
+                    by=self.by,
                 )
                 for name in asked
             )
@@ -240,10 +244,14 @@ class Relation:
         return number.in_(select(number).select_from(self.place).where(who))
 
     def _of_kinds(self) -> ColumnElement[bool]:
-        return holds(self._kind, "kinds", loose=self.loose)
+        return holds(self._kind, "kinds", by=self.by)
 
     def _kinds(self, kinds: Sequence[str]) -> list[Any]:
-        return parameters(self._kind, kinds, loose=self.loose)
+        return parameters(self._kind, kinds, by=self.by)
+
+    def _most(self, limit: int) -> BindParameter[int] | int:
+        # SQL Server's dialect takes no other way to say it than a number, and binds it.
+        return limit if self.by == "text" else bindparam("most", type_=Integer())
 
     @property
     def _kind(self) -> ColumnElement[Any]:
@@ -254,12 +262,8 @@ class Relation:
         if shape not in self.made:
             if len(self.made) >= _SHAPES:
                 self.made.clear()
-            self.made[shape] = Statement.of(made(), direct=not self.loose)
+            self.made[shape] = Statement.of(made(), direct=self.by == "arrays")
         return self.made[shape]
-
-
-def _most() -> BindParameter[int]:
-    return bindparam("most", type_=Integer())
 
 
 def _place(name: str) -> int:
@@ -291,26 +295,3 @@ def _about_people(spec: MappingSpec) -> set[str]:
     names |= {flag.column for flag in spec.flags}
     names |= {*(person.name or ()), person.gender or "", person.postcode or ""}
     return names | set(person.birth_date.columns if person.birth_date else ())
-
-
-def _stored(connection: Connection, name: str) -> TableClause:
-    schema, dot, own = name.rpartition(".")
-    looked = inspect(connection)
-    try:
-        found = looked.get_columns(own, schema=schema if dot else None)
-    except NoSuchTableError:
-        message = f"there is no table or view {name!r}. Correct the mapping."
-        raise Unreadable("schema", message) from None
-    # SQLite's declared types bind nobody, and its drivers choke on what they claim.
-    is_loose = connection.dialect.name == "sqlite"
-    return table(
-        quoted_name(own, quote=True),
-        *(
-            column(
-                quoted_name(each["name"], quote=True),
-                types.NullType() if is_loose else each["type"],
-            )
-            for each in found
-        ),
-        schema=quoted_name(schema, quote=True) if dot else None,
-    )

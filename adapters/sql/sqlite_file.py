@@ -4,6 +4,7 @@ A pooled connection is used only while the file is the one it was opened on: a f
 taken away, replaced or written over is opened anew.
 """
 
+import asyncio
 import math
 import os
 import sqlite3
@@ -26,6 +27,7 @@ _POOLED: Final = 4  # each has a thread of its own
 _GUARD: Final = "guard"
 _STAMP: Final = "stamp"
 _FRESH: Final = "fresh"
+_AGAIN_S: Final = 0.05  # between two attempts to stop a statement
 
 Stamp = tuple[int, int, int, int]
 
@@ -39,6 +41,9 @@ class Guard:
 
     def __call__(self) -> int:
         return int(self.is_stopped or time.monotonic() > self.until)
+
+    def stop(self) -> None:
+        self.is_stopped = True
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +76,12 @@ class Hold:
         if isinstance(self._driver, sqlite3.Connection):
             # A single step may be long, and none looks at the guard before its end.
             self._driver.interrupt()
+
+    async def end(self, reading: "asyncio.Task[Any]") -> None:
+        # Cancelling it would wait for the statement's end before closing.
+        while not reading.done():
+            self.stop()
+            await asyncio.wait({reading}, timeout=_AGAIN_S)
 
 
 def sqlite_engine(path: Path, statement_s: float) -> AsyncEngine:

@@ -4,13 +4,31 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import ARRAY, ColumnElement, String, all_, any_, bindparam, cast, types
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    String,
+    all_,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    types,
+)
 
 from adapters import nhs_number
+from adapters.sql.exact import exact
 
 _LARGEST: Final = 2**63 - 1
+
+# How a database is asked for one of several words: as an array of the column's type
+# (PostgreSQL); as anything, where a column may hold text and numbers alike (SQLite);
+# or as text alone, told exactly (MariaDB and others that compare loosely).
+Comparing = Literal["arrays", "anything", "text"]
+COMPARING: Final[dict[str, Comparing]] = {"postgresql": "arrays", "sqlite": "anything"}
 
 
 def cell(value: Any) -> str:  # noqa: ANN401 - whatever the driver returns
@@ -65,31 +83,44 @@ def written(system: str, value: str) -> tuple[str, ...]:
     return digits, " ".join(groups), "-".join(groups)
 
 
-def holds(column: ColumnElement[Any], name: str, *, loose: bool) -> ColumnElement[bool]:
-    """The column holds one of what the parameter of this name brings, as a list.
+def holds(
+    column: ColumnElement[Any], name: str, *, by: Comparing
+) -> ColumnElement[bool]:
+    """The column holds one of what the parameter of this name brings, as a list."""
+    if by == "arrays":
+        own, kind = _compared(column)
+        is_it: ColumnElement[bool] = own == any_(bindparam(name, type_=ARRAY(kind)))
+        return is_it
+    some: BindParameter[Any] = bindparam(name, expanding=True)
+    if by == "anything":
+        return column.in_(some)
+    # Servers that take ab, AB and "ab " for one, or 123abc for 123, find by an index
+    # what may be it, and then tell exactly.
+    is_text = isinstance(column.type, types.String | types.NullType)
+    told = exact(column).in_(some)
+    return and_(column.in_(some), told) if is_text else told
 
-    `loose` where a column may hold text and numbers alike, as SQLite's may.
-    """
-    if loose:
-        return column.in_(bindparam(name, expanding=True))
-    own, kind = _compared(column)
-    is_it: ColumnElement[bool] = own == any_(bindparam(name, type_=ARRAY(kind)))
-    return is_it
 
-
-def lacks(column: ColumnElement[Any], name: str, *, loose: bool) -> ColumnElement[bool]:
+def lacks(
+    column: ColumnElement[Any], name: str, *, by: Comparing
+) -> ColumnElement[bool]:
     """The column of text holds none of what the parameter of this name brings."""
-    if loose:
-        return column.not_in(bindparam(name, expanding=True))
-    others: ColumnElement[bool] = column != all_(bindparam(name, type_=ARRAY(String())))
-    return others
+    if by == "arrays":
+        others: ColumnElement[bool] = column != all_(
+            bindparam(name, type_=ARRAY(String()))
+        )
+        return others
+    own = exact(column) if by == "text" else column
+    return own.not_in(bindparam(name, expanding=True))
 
 
 def parameters(
-    column: ColumnElement[Any], words: Iterable[str], *, loose: bool
+    column: ColumnElement[Any], words: Iterable[str], *, by: Comparing
 ) -> list[Any]:
     """Those of the words that can stand in the column, as `holds` compares them."""
-    if loose:
+    if by == "text":
+        return list(words)
+    if by == "anything":
         own = list(words)
         numbers = [n for w in own if (n := _number(w)) is not None and str(n) == w]
         return [*own, *numbers]

@@ -4,30 +4,38 @@ It asks about people who do not exist. Only with a synthetic person's NHS number
 it ask about somebody, and then the audit trail says so first.
 """
 
+import asyncio
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from adapters import nhs_number
-from adapters.contract import Identifiers
-from adapters.errors import ConfigurationError
+from adapters.contract import Forgets, Identifiers, Watches
+from adapters.errors import AdapterError, ConfigurationError
 from adapters.http import AiohttpTransport
-from adapters.rejects import RejectedRows
+from adapters.rejects import RejectedRows, TellsRejected
+from adapters.source_file import load
+from adapters.tuples import Tuples
 from gateway.audit.log import AuditUnavailable
 from gateway.audit.records import SourceCheck
 from gateway.audit.trail import open_trail
-from gateway.checking import of_nobody, of_person
+from gateway.checking import maturity, of_nobody, of_person, of_rights, of_rows
 from gateway.checking.asking import Asker, Bounds, Told
+from gateway.checking.feed import profile_feed
+from gateway.checking.flags import flags_of
+from gateway.checking.profile import DataProfile, profile_of
 from gateway.checking.registered import Checked, Registered
+from gateway.checking.remedies import remedy_of
 from gateway.checking.report import Finding, Report, not_asked, note, ok, wrong
+from gateway.checking.rows import read_rows
 from gateway.clock import Clock
 from gateway.service import VERSION
 from gateway.sources import open_registered
 
-_HEEDED: Final = ("legally-restricted", "sensitive-record")
+_ABILITIES: Final[tuple[type[Any], ...]] = (Watches, Forgets, Tuples, TellsRejected)
 # What follows the first answer.
 _AFTER: Final = (
     *("unknown-person", "identifiers", "held", "as-of", "fresh", "caveats"),
@@ -44,6 +52,7 @@ class Means:
     operator: str  # who runs it, as the audit trail names them: a code
     first_s: float  # the first answer's bound: a drop may have to be taken in
     number: str | None = field(default=None, repr=False)
+    rows: int = 50_000  # looked at for the profile; 0 for none
 
 
 async def check_source(registered: Registered, means: Means) -> Report:
@@ -86,7 +95,7 @@ async def check(checked: Checked, means: Means) -> Report:
         clock=means.clock,
         bounds=Bounds(each_s=source_s, first_s=max(source_s, means.first_s)),
     )
-    findings = [ok("source-file", "is right"), *_flags(checked.registered)]
+    findings = [ok("source-file", "is right"), *flags_of(checked.registered)]
     try:
         told = await of_nobody.find_nobody(checked, asker)
         if isinstance(told, Finding):
@@ -97,7 +106,8 @@ async def check(checked: Checked, means: Means) -> Report:
         rejected = await asker.rejected()
     finally:
         closing = await asker.close()
-    findings += [*_rows(checked, rejected), closing]
+    profiled = await _profiled(checked.registered, means)
+    findings += [*_rows(checked, rejected), *_of_rows(checked, profiled), closing]
     profile = checked.source.adapter.profile
     return Report(
         source=checked.source.id,
@@ -106,6 +116,7 @@ async def check(checked: Checked, means: Means) -> Report:
         file=checked.registered.file,
         findings=tuple(findings),
         adapter=profile.adapter,
+        abilities=_abilities(checked),
         mapping=profile.mapping,
         held=tuple(sorted(profile.held)),
         identifier_systems=tuple(sorted(profile.identifier_systems)),
@@ -113,7 +124,69 @@ async def check(checked: Checked, means: Means) -> Report:
         first_ms=asker.first_ms,
         p50_ms=asker.p50_ms,
         rejected=rejected if isinstance(rejected, tuple) else (),
+        profile=profiled if isinstance(profiled, DataProfile) else None,
+        maturity=maturity.maturity(_evidence(checked, findings)),
     )
+
+
+def _abilities(checked: Checked) -> tuple[str, ...]:
+    """What the adapter can do beside answering, as it declares by having it."""
+    adapter = checked.source.adapter
+    return tuple(each.__name__ for each in _ABILITIES if isinstance(adapter, each))
+
+
+async def _profiled(
+    registered: Registered, means: Means
+) -> DataProfile | Finding | None:
+    """The profile of the rows; None of a kind that has none to be read."""
+    try:
+        async with asyncio.timeout(means.first_s):
+            held = await read_rows(registered, most=means.rows)
+            if held is not None:
+                return await asyncio.to_thread(profile_of, held)
+            return await asyncio.to_thread(profile_feed, registered, most=means.rows)
+    except TimeoutError:
+        return _no_profile(registered, "took too long", "Look at fewer rows: --rows.")
+    except AdapterError as error:
+        return _no_profile(registered, f"{error.reason}: {error}", remedy_of(error))
+    except ConfigurationError as error:
+        return _no_profile(registered, str(error), "Correct it; check again.")
+    except OSError:
+        return _no_profile(registered, "its files cannot be read", "See who may.")
+
+
+def _no_profile(registered: Registered, why: str, remedy: str) -> Finding:
+    return note("rows-read", why, where=registered.file, remedy=remedy)
+
+
+def _of_rows(checked: Checked, profiled: DataProfile | Finding | None) -> list[Finding]:
+    if isinstance(profiled, DataProfile):
+        return of_rows.judge(checked.registered, profiled)
+    if profiled is None:
+        why = "this kind has no rows to look at, or none were to be"
+        return not_asked(of_rows.QUESTIONS, why)
+    rest = [each for each in of_rows.QUESTIONS if each != profiled.question]
+    return [profiled, *not_asked(rest, "the rows could not be read")]
+
+
+def _evidence(checked: Checked, findings: Sequence[Finding]) -> maturity.Evidence:
+    tables = load(checked.registered.source.file)
+    return maturity.Evidence(
+        findings=maturity.by_question(findings),
+        source=checked.source,
+        kind=str(tables.get("kind")),
+        corrects=_corrects(tables),
+    )
+
+
+def _corrects(tables: Mapping[str, Any]) -> bool:
+    """Whether a later record can take the place of the one it corrects.
+
+    Drops that add up need an order of their own; all else is asked as it now is.
+    """
+    if tables.get("kind") != "csv_drop" or tables.get("mode", "replace") == "replace":
+        return True
+    return "version" in tables.get("mapping", {}) or bool(tables.get("drops"))
 
 
 async def _asked(
@@ -124,6 +197,7 @@ async def _asked(
     return [
         *of_nobody.judge(checked, first),
         *await of_nobody.narrowed(checked, asker, nobody, now=now),
+        *await of_rights.rights(checked),
         *await _of_person(checked, asker, means),
         _timing(checked, asker),
     ]
@@ -175,28 +249,14 @@ def _own_state(state: Path) -> Path:
 
 def _unopened(registered: Registered, why: str, *, where: str) -> Report:
     found = wrong("source-file", why, where=where, remedy="Correct it; check again.")
-    rest = not_asked(("reached", *_AFTER), "it was not opened")
+    rest = not_asked(("reached", *_AFTER, *of_rows.QUESTIONS), "it was not opened")
     return Report(
         source=registered.source.id,
         organisation=registered.source.organisation,
         sector=registered.source.sector,
         file=registered.file,
-        findings=(found, *_flags(registered), *rest),
+        findings=(found, *flags_of(registered), *rest),
     )
-
-
-def _flags(registered: Registered) -> list[Finding]:
-    """Of the flags every policy heeds, those that nobody tells us of."""
-    unsaid = [flag for flag in _HEEDED if registered.source.flags[flag] == "none"]
-    return [
-        wrong(
-            "flags",
-            f"nobody tells us of {flag}: everything is withheld",
-            where=registered.at("flags", flag),
-            remedy="Have flagged records held back (prefiltered), or stated (states).",
-        )
-        for flag in unsaid
-    ] or [ok("flags", "are stated, or held back at the source")]
 
 
 def _timing(checked: Checked, asker: Asker) -> Finding:

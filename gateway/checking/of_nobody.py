@@ -18,6 +18,7 @@ _BY_ROW: Final = frozenset({"rows_rejected"})  # told by file and column instead
 _OUT_OF_ORDER: Final = {
     "stale_intake": "Look at the newest drop: the one before it is what is told.",
     "drop_missing": "Have the promised drop sent.",
+    "arrival_failed": "Look at the inbox named in [arrival], and what it refuses.",
 }
 
 

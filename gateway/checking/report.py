@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from adapters.rejects import RejectedRows
+from gateway.checking.profile import DataProfile
 
 Result = Literal["ok", "note", "wrong", "not-asked"]
 
@@ -26,6 +27,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maturity:
+    """The level reached, None below 0, and what the next one lacks."""
+
+    level: int | None
+    missing: tuple[tuple[str, str], ...]  # what, and what to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything found of one source. Times are in milliseconds."""
 
@@ -35,6 +44,7 @@ class Report:
     file: str
     findings: tuple[Finding, ...]
     adapter: str | None = None
+    abilities: tuple[str, ...] = ()  # of the contract's own: Watches, Forgets, Tuples
     mapping: str | None = None
     held: tuple[str, ...] = ()
     identifier_systems: tuple[str, ...] = ()
@@ -42,6 +52,8 @@ class Report:
     first_ms: int | None = None
     p50_ms: int | None = None
     rejected: tuple[RejectedRows, ...] = ()
+    profile: DataProfile | None = None
+    maturity: Maturity | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -57,6 +69,7 @@ class Report:
             "file": self.file,
             "verdict": "ready" if self.is_ready else "not-ready",
             "adapter": self.adapter,
+            "abilities": list(self.abilities),
             "mapping": self.mapping,
             "held": list(self.held),
             "identifier_systems": list(self.identifier_systems),
@@ -65,6 +78,8 @@ class Report:
             "p50_ms": self.p50_ms,
             "findings": [_of_finding(each) for each in self.findings],
             "rejected": [_of_rows(each) for each in self.rejected],
+            "profile": self.profile.as_json() if self.profile else None,
+            "maturity": _of_maturity(self.maturity),
         }
 
 
@@ -109,4 +124,13 @@ def _of_rows(rejected: RejectedRows) -> dict[str, Any]:
         "reason": rejected.reason,
         "rows": rejected.rows,
         "first_line": rejected.first_line,
+    }
+
+
+def _of_maturity(told: Maturity | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    return {
+        "level": told.level,
+        "missing": [{"what": what, "remedy": remedy} for what, remedy in told.missing],
     }

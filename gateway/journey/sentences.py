@@ -60,7 +60,15 @@ _LEFT_OUT: Final = {
     "not asked by it, and may hold more.",
     "stale_intake": "A newer delivery of {who} could not be read; the last good one is "
     "used.",
+    "arrival_failed": "Deliveries of {who} may be waiting that could not be fetched; "
+    "what is shown may be old.",
     "unreadable_record": "{count} records of {who} could not be understood.",
+    "unresolved_reference": "{count} records of {who} do not say in a way that can be "
+    "followed whom they are about.",
+    "withheld_at_source": "{who} itself holds back confidential records.",
+    "awaited_at_source": "{who} says that some of its records are not there yet.",
+    "merge_disputed": "{who} says of two people that they are one, and contradicts "
+    "itself; records of the other are not shown.",
     "unmapped": "{count} records of {who} are of types not shown in a journey.",
 }
 

@@ -167,36 +167,6 @@ async def test_a_server_that_cannot_filter_by_date_is_asked_plainly(tmp_path):
     assert caveats(answer)["filter_unconfirmed"] >= 1
 
 
-@pytest.mark.parametrize("how", ["loop", "foreign", "outside", "lost"])
-async def test_a_next_page_is_followed_only_where_it_belongs(tmp_path, how):
-    answer, server = await ask(
-        tmp_path,
-        [patient(), *DAYS],
-        wrong=Misbehaviour(next_page=how),
-        settings="page_size = 2",
-    )
-    assert caveats(answer)["truncated"] == 1
-    assert 2 <= len(answer.events) <= 8
-    assert not any("admin" in asked.path for asked in server.asked)
-
-
-async def test_pages_that_overlap_give_each_record_once(tmp_path):
-    answer, _ = await ask(
-        tmp_path,
-        [patient(), *DAYS],
-        wrong=Misbehaviour(repeats=True),
-        settings="page_size = 3",
-    )
-    assert len(answer.events) == 9
-    assert caveats(answer)["duplicate_record"] == 2
-
-
-async def test_fewer_than_the_server_counted_is_truncated(tmp_path):
-    answer, _ = await ask(tmp_path, [patient(), *DAYS], wrong=Misbehaviour(total=10))
-    assert len(answer.events) == 9
-    assert caveats(answer)["truncated"] >= 1
-
-
 @pytest.mark.parametrize(
     "limits", [Limits(pages=2), Limits(source_bytes=1500), Limits(records=3)]
 )

@@ -1,11 +1,20 @@
 """Servers that say what they cannot do, say it wrongly, or say nothing."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from adapters.contract import Query
-from tests.fhir_asking import about, asking, caveats, condition, ids, observation
+from adapters.errors import Refused
+from tests.fhir_asking import (
+    NOW,
+    about,
+    asking,
+    caveats,
+    condition,
+    ids,
+    observation,
+)
 from tests.fhir_asking import patient as a_patient
 from tests.stub_fhir import Misbehaviour, StubFhir
 
@@ -142,3 +151,60 @@ async def test_nobody_known_there_asks_for_no_statement(tmp_path):
         await adapter.ask(about())
         await adapter.ask(about())
     assert server.looked_at.count("metadata") == 1
+
+
+async def test_nobody_found_by_what_the_server_does_not_search_by_is_no_answer(
+    tmp_path,
+):
+    """Catches "unknown person" of a server that never looked at the identifier."""
+    says = statement(listed("Patient", "name"), listed("Condition", "patient"))
+    wrong = Misbehaviour(capabilities=says, hides_self=True)
+    with pytest.raises(Refused) as caught:
+        await ask(tmp_path, about(7), wrong)
+    assert caught.value.reason == "unsupported"
+    for confirmed in (
+        Misbehaviour(capabilities=says),
+        Misbehaviour(hides_self=True),
+        Misbehaviour(statuses={"metadata": 500}, hides_self=True),
+    ):
+        answer, _ = await ask(tmp_path, about(7), confirmed)
+        assert (answer.person, answer.events) == (None, ())
+
+
+async def test_what_may_not_come_along_is_not_asked_to(tmp_path):
+    orders = listed("MedicationRequest", "patient")
+    statements = listed("MedicationStatement", "patient")
+    says = statement(
+        orders | {"searchInclude": ["MedicationRequest:encounter"]},
+        statements | {"searchInclude": ["MedicationStatement:medication"]},
+    )
+    _, server = await ask(tmp_path, about(), Misbehaviour(capabilities=says))
+    assert parameters(server, "MedicationRequest") == [{"patient", "_count"}]
+    assert parameters(server, "MedicationStatement") == [
+        {"patient", "_count", "_include"}
+    ]
+
+
+async def test_a_server_renewed_is_asked_anew_how_it_may_be_asked(tmp_path):
+    """What was learned of the old one (that it takes no POST) is forgotten."""
+    clock = [NOW]
+    told = statement(listed("Condition", "patient"))
+    old = Misbehaviour(
+        capabilities=told | {"software": {"name": "Ward", "version": "1"}},
+        refuses_post=405,
+        headers={"X-Powered-By": "Ward 1"},
+    )
+    async with (
+        StubFhir(RECORDS, wrong=old) as server,
+        asking(server.base_url, tmp_path, now=lambda: clock[0]) as adapter,
+    ):
+        await adapter.ask(about())
+        server.wrong = Misbehaviour(
+            capabilities=told | {"software": {"name": "Ward", "version": "2"}},
+            headers={"X-Powered-By": "Ward 2"},
+        )
+        clock[0] += timedelta(minutes=6)
+        server.asked.clear()
+        await adapter.ask(about())
+        assert {one.method for one in server.asked if one.type == "Patient"} == {"GET"}
+        assert "POST" in {one.method for one in server.asked}

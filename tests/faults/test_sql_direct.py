@@ -144,7 +144,7 @@ async def test_a_table_changed_between_two_questions_is_looked_at_again(
     assert ids(await adapter.ask(asking("P1"))) == ["1", "2"]
     await connection.execute("ALTER TABLE direct ALTER COLUMN who TYPE text")
     assert ids(await adapter.ask(asking("P1"))) == ["1", "2"]
-    await connection.execute("ALTER TABLE direct ALTER COLUMN short TYPE text")
+    await connection.execute("ALTER TABLE direct ALTER COLUMN short TYPE bigint")
     assert ids(await adapter.ask(asking("7", "urn:short"))) == ["1", "2"]
 
 

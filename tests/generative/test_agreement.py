@@ -8,7 +8,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,19 +20,22 @@ from hypothesis import strategies as st
 
 from adapters.conformance import Carries, Population, comparable
 from adapters.contract import Adapter, Answer, Event, Query
+from adapters.fhir.tables import TYPES
 from adapters.memory import MemoryAdapter
 from adapters.vocabulary import CATEGORIES
-from tests import fhir_records
+from tests import feeds, fhir_records, stu3
 from tests.drops import Style
 from tests.histories import History, histories
 from tests.opened import (
     FHIR_CARRIES,
     open_csv_drop,
     open_fhir,
+    open_mariadb,
     open_postgres,
     open_sqlite,
 )
 from tests.people import LOCAL, PLACEHOLDER
+from tests.stub_fhir import Misbehaviour, telling_everything
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,17 +51,29 @@ class Kind:
     known_as: Callable[[Event], str] = lambda event: event.record_id
     fields: frozenset[str] = frozenset({"kind", "title", "start", "subject"})
     knows_placeholders: bool = True
+    is_asked_whole: bool = False  # each question also for all there is
 
 
 # What a row says of an event; FHIR has no word for some of the statuses.
 ROWS = frozenset({"kind", "title", "status", "start", "subject"})
 QUOTED = Style(delimiter="|", bom=True, quote_all=True, line_end="\r\n")
 
+AT_ONCE = Misbehaviour(capabilities=telling_everything(TYPES))
+
 KINDS = {
     "fhir": Kind(
         carries=FHIR_CARRIES,
         opened=open_fhir,
         known_as=fhir_records.record_id,
+    ),
+    "fhir, $everything": Kind(
+        carries=FHIR_CARRIES,
+        opened=partial(open_fhir, page_size=4, wrong=AT_ONCE),
+        known_as=fhir_records.record_id,
+        is_asked_whole=True,
+    ),
+    "fhir, STU3": Kind(
+        carries=FHIR_CARRIES, opened=stu3.open_stu3, known_as=stu3.record_id
     ),
     "csv_drop": Kind(
         carries=Carries(), opened=partial(open_csv_drop, key=LOCAL), fields=ROWS
@@ -67,6 +82,11 @@ KINDS = {
         carries=Carries(),
         opened=partial(open_csv_drop, key=LOCAL, style=QUOTED),
         fields=ROWS,
+    ),
+    "hl7v2": Kind(carries=feeds.CARRIES, opened=partial(feeds.open_feed, key=LOCAL)),
+    "hl7v2, other marks": Kind(
+        carries=feeds.CARRIES,
+        opened=partial(feeds.open_feed, key=LOCAL, style=feeds.UNUSUAL),
     ),
     "sqlite": Kind(
         carries=Carries(), opened=partial(open_sqlite, key=LOCAL), fields=ROWS
@@ -98,6 +118,15 @@ def assert_agree(kind: Kind, mine: Answer, memorys: Answer) -> None:
     assert (mine.person is None) == (memorys.person is None)
 
 
+def asked(kind: Kind, queries: Sequence[Query]) -> list[Query]:
+    wholly = [
+        replace(query, since=None, until=None, categories=CATEGORIES)
+        for query in queries
+        if kind.is_asked_whole
+    ]
+    return [*queries, *wholly]
+
+
 def askable(kind: Kind, query: Query) -> bool:
     return kind.knows_placeholders or PLACEHOLDER not in query.person.every
 
@@ -114,7 +143,7 @@ async def compare(kind: Kind, history: History, folder: Path) -> None:
         renamed, sector="acute", held=CATEGORIES, as_of=NOW, key=history.key
     )
     async with kind.opened(folder, population.events) as adapter:
-        for query in history.queries:
+        for query in asked(kind, history.queries):
             if askable(kind, query):
                 mine, memorys = await adapter.ask(query), await memory.ask(query)
                 assert_agree(kind, mine, memorys)
@@ -134,6 +163,15 @@ def test_a_kind_agrees_with_memory(name, data):
 @given(history=histories(Carries()))
 def test_postgres_agrees_with_memory(postgres, history):
     opened = partial(open_postgres, key=LOCAL, url=postgres.url)
+    kind = Kind(carries=Carries(), opened=opened, fields=ROWS)
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compare(kind, history, Path(folder)))
+
+
+@pytest.mark.parts
+@given(history=histories(Carries()))
+def test_mariadb_agrees_with_memory(mariadb, history):
+    opened = partial(open_mariadb, key=LOCAL, server=mariadb)
     kind = Kind(carries=Carries(), opened=opened, fields=ROWS)
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(kind, history, Path(folder)))

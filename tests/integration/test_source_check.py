@@ -87,6 +87,40 @@ def test_a_whole_source_is_ready(config, source):
     assert set(QUESTIONS) <= unasked
 
 
+def test_what_a_drop_holds_is_profiled_and_its_level_told(config):
+    _, report = told(config, DROP, "--nhs-number", PERSON)
+    profile = report["profile"]
+    assert profile["is_whole"] is True
+    assert {"record_id", "start", "kind"} <= {c["key"] for c in profile["columns"]}
+    assert report["maturity"]["level"] in {1, 2, 3}
+    assert "Watches" in report["abilities"]
+    assert PERSON not in json.dumps(report)
+
+
+def test_a_profile_may_be_left_out_or_cut_short(config):
+    _, without = told(config, TABLE, "--rows", "0")
+    assert without["profile"] is None
+    _, cut = told(config, TABLE, "--rows", "1")
+    assert cut["profile"]["is_whole"] is False
+
+
+def test_the_profile_and_the_level_are_printed(config):
+    ran = run(DROP, "--config", config)
+    assert "Mapped as" in ran.stdout
+    assert "Maturity: 0 of 3" in ran.stdout
+    assert "for 1: it finds the right person" in ran.stdout
+
+
+def test_a_file_of_another_header_has_no_profile_and_says_so(config):
+    for drop in drops_of(config).iterdir():
+        if drop.suffix == ".csv":
+            drop.write_text("a,b\n1,2\n")
+    settle(config)
+    status, report = told(config, DROP)
+    assert status == 1
+    assert wrong_in(report)["reached"]["says"].startswith("schema")
+
+
 def test_nobody_asked_for_is_nobody_audited(config):
     told(config, DROP)
     assert not (config.parent / "throughline.db").exists()
@@ -226,7 +260,7 @@ def test_rows_that_cannot_be_read_are_told_by_place_and_never_by_value(config):
     settle(config)
     ran = run(DROP, "--config", config)
     assert ran.exit_code == 0
-    assert f"{DROP}: ready, with 1 to note" in ran.stdout
+    assert f"{DROP}: ready, with 3 to note" in ran.stdout
     assert "Zebrafinch" not in ran.output
     _, report = told(config, DROP)
     assert report["rejected"] == [

@@ -1,6 +1,7 @@
 """A wrong source file is refused by file, line and key, with what to do."""
 
 import hashlib
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -20,6 +21,22 @@ class Drop(Settings):
     retries: int = Field(default=1, ge=0)
     column: Column | None = None
     columns: tuple[Column, ...] = ()
+
+
+class Near(Settings):
+    how: Literal["near"]
+    folder: str
+
+
+class Far(Settings):
+    how: Literal["far"]
+    host: str
+    port: int = 22
+
+
+class Way(Settings):
+    ways: tuple[Annotated[Near | Far, Field(discriminator="how")], ...] = ()
+    way: Annotated[Near | Far, Field(discriminator="how")] | None = None
 
 
 GOOD = """\
@@ -153,3 +170,24 @@ def test_quoted_and_dotted_keys_have_lines(write):
 def test_an_error_of_the_whole_file_names_no_key(write):
     error = wrong(write(GOOD), [], "says nothing. Say something.")
     assert (error.key, error.line) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "says"),
+    [
+        ('[way]\nhow = "far"\nhots = "x"', 3, "way.hots", "Did you mean host?"),
+        ('[way]\nhow = "near"\nhots = "x"', 3, "way.hots", "known here: folder, how."),
+        ('[way]\nhow = "far"\nhost = 5', 3, "way.host", "string"),
+        ('[way]\nhow = "far"', 1, "way.host", "is missing"),
+        ('[way]\nhow = "by air"', 2, "way.how", "'near', 'far'"),
+        ('[way]\nhost = "x"', 1, "way.how", "which table this is"),
+        ('[[ways]]\nhow = "far"\nhost = "x"\nport = "y"', 4, "ways.0.port", "integer"),
+    ],
+)
+def test_a_table_of_several_sorts_is_told_by_the_keys_it_has(
+    write, text, line, key, says
+):
+    with pytest.raises(ConfigurationError) as caught:
+        read(write(text), Way)
+    assert (caught.value.line, caught.value.key) == (line, key)
+    assert says in str(caught.value)

@@ -1,17 +1,19 @@
-// HAPI FHIR's own JPA server (R4, in memory) on one port of 127.0.0.1:
-//     java -cp 'libraries/*' Server.java PORT
+// HAPI FHIR's own JPA server (in memory) on one port of 127.0.0.1, of R4 or of STU3:
+//     java -cp 'libraries/*' Server.java PORT [STU3]
 // It is put together from the published libraries, since the ready-made server of the
 // HAPI project is not among them. It ends when it is told to, or when its parent, who
 // holds its standard input, does.
 
 import ca.uhn.fhir.batch2.jobs.config.Batch2JobsConfig;
 import ca.uhn.fhir.context.FhirContext;
+import ca.uhn.fhir.context.FhirVersionEnum;
 import ca.uhn.fhir.context.support.IValidationSupport;
 import ca.uhn.fhir.jpa.api.config.JpaStorageSettings;
 import ca.uhn.fhir.jpa.api.config.ThreadPoolFactoryConfig;
 import ca.uhn.fhir.jpa.api.dao.IFhirSystemDao;
 import ca.uhn.fhir.jpa.batch2.JpaBatch2Config;
 import ca.uhn.fhir.jpa.config.HapiJpaConfig;
+import ca.uhn.fhir.jpa.config.dstu3.JpaDstu3Config;
 import ca.uhn.fhir.jpa.config.r4.JpaR4Config;
 import ca.uhn.fhir.jpa.config.util.HapiEntityManagerFactoryUtil;
 import ca.uhn.fhir.jpa.model.config.PartitionSettings;
@@ -19,6 +21,7 @@ import ca.uhn.fhir.jpa.model.config.SubscriptionSettings;
 import ca.uhn.fhir.jpa.model.dialect.HapiFhirH2Dialect;
 import ca.uhn.fhir.jpa.provider.IJpaSystemProvider;
 import ca.uhn.fhir.jpa.provider.JpaCapabilityStatementProvider;
+import ca.uhn.fhir.jpa.provider.dstu3.JpaConformanceProviderDstu3;
 import ca.uhn.fhir.jpa.search.DatabaseBackedPagingProvider;
 import ca.uhn.fhir.jpa.subscription.channel.config.SubscriptionChannelConfig;
 import ca.uhn.fhir.rest.api.EncodingEnum;
@@ -45,9 +48,16 @@ import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 
 public final class Server {
     @Configuration
+    @Import({JpaR4Config.class, Storage.class})
+    public static class R4 {}
+
+    @Configuration
+    @Import({JpaDstu3Config.class, Storage.class})
+    public static class Stu3 {}
+
+    @Configuration
     @Import({
         HapiJpaConfig.class,
-        JpaR4Config.class,
         JpaBatch2Config.class,
         Batch2JobsConfig.class,
         SubscriptionChannelConfig.class,
@@ -106,8 +116,11 @@ public final class Server {
 
     public static void main(String[] arguments) throws Exception {
         endWithParent();
-        serve(speaking(new AnnotationConfigApplicationContext(Storage.class)),
-                Integer.parseInt(arguments[0]));
+        boolean isStu3 = arguments.length > 1 && arguments[1].equals("STU3");
+        var beans = new AnnotationConfigApplicationContext(
+                isStu3 ? Stu3.class : R4.class);
+        var records = isStu3 ? "myResourceProvidersDstu3" : "myResourceProvidersR4";
+        serve(speaking(beans, records), Integer.parseInt(arguments[0]));
     }
 
     private static void endWithParent() {
@@ -123,21 +136,29 @@ public final class Server {
         watch.start();
     }
 
-    private static RestfulServer speaking(ApplicationContext beans) {
+    private static RestfulServer speaking(ApplicationContext beans, String records) {
         RestfulServer fhir = new RestfulServer(beans.getBean(FhirContext.class));
         fhir.registerProviders(
-                beans.getBean("myResourceProvidersR4", ResourceProviderFactory.class)
+                beans.getBean(records, ResourceProviderFactory.class)
                         .createProviders());
         fhir.registerProvider(beans.getBean(IJpaSystemProvider.class));
         fhir.setPagingProvider(beans.getBean(DatabaseBackedPagingProvider.class));
-        fhir.setServerConformanceProvider(new JpaCapabilityStatementProvider(
-                fhir,
-                beans.getBean(IFhirSystemDao.class),
-                beans.getBean(JpaStorageSettings.class),
-                beans.getBean(ISearchParamRegistry.class),
-                beans.getBean(IValidationSupport.class)));
+        fhir.setServerConformanceProvider(telling(fhir, beans));
         fhir.setDefaultResponseEncoding(EncodingEnum.JSON);
         return fhir;
+    }
+
+    private static Object telling(RestfulServer fhir, ApplicationContext beans) {
+        var whole = beans.getBean(IFhirSystemDao.class);
+        var settings = beans.getBean(JpaStorageSettings.class);
+        var parameters = beans.getBean(ISearchParamRegistry.class);
+        if (beans.getBean(FhirContext.class).getVersion().getVersion()
+                == FhirVersionEnum.DSTU3) {
+            return new JpaConformanceProviderDstu3(fhir, whole, settings, parameters);
+        }
+        return new JpaCapabilityStatementProvider(
+                fhir, whole, settings, parameters,
+                beans.getBean(IValidationSupport.class));
     }
 
     private static void serve(RestfulServer fhir, int port) throws Exception {

@@ -143,7 +143,7 @@ async def test_an_unknown_caveat_is_wrong_and_not_repeated(tmp_path):
     assert is_told_whole(wrong)
 
 
-@pytest.mark.parametrize("code", ["stale_intake", "drop_missing"])
+@pytest.mark.parametrize("code", ["stale_intake", "drop_missing", "arrival_failed"])
 async def test_a_drop_out_of_order_is_wrong(tmp_path, code):
     wrong = found(await judged(tmp_path, fake(with_caveats(code))), "caveats")
     assert wrong.says.startswith(code)

@@ -108,7 +108,7 @@ def test_a_value_is_found_wherever_it_stands(lots, piece):
         b"no index at all",
         EMPTY.written()[:-1],
         EMPTY.written()[40:],
-        EMPTY.written().replace(b'"format": 3', b'"format": 2'),
+        EMPTY.written().replace(b'"format": 4', b'"format": 3'),
         EMPTY.written().replace(b'"rows"', b'"cows"'),
         EMPTY.written().replace(b'"files": []', b'"files": 11'),
     ],

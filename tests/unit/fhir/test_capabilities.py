@@ -131,10 +131,11 @@ class Clock:
         return self.now
 
 
-def one_of(told, folder, clock=None, source_s=4.0):
+def one_of(told, folder, clock=None, source_s=4.0, signed=str):
     around = surroundings(AiohttpTransport(), folder, limits=Limits(source_s=source_s))
     values = {name: getattr(around, name) for name in around.__slots__}
-    return Statement(told, type(around)(**{**values, "now": clock or Clock()}))
+    around = type(around)(**{**values, "now": clock or Clock()})
+    return Statement(told, around, signed=signed)
 
 
 FLAG = statement(listed("Flag", "date"))
@@ -216,3 +217,101 @@ async def test_closing_stops_it_and_is_safe_at_any_time(tmp_path):
     await server.aclose()
     assert len(asyncio.all_tasks()) == before - 1
     await server.aclose()
+
+
+PATIENT = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+
+
+def telling(definition, version="4.0.1", **rest):
+    operation = [None, {"name": "everything", "definition": definition}]
+    told = statement(listed("Patient", "identifier", operation=operation), **rest)
+    return read(told | {"fhirVersion": version})
+
+
+@pytest.mark.parametrize("definition", [PATIENT, f"{PATIENT}|4.0.1"])
+def test_everything_is_offered_by_the_published_definition(definition):
+    assert telling(definition).everything
+    of_all = statement(listed("Flag"), operation=[{"definition": definition}])
+    assert read(of_all | {"fhirVersion": "4.0.1"}).everything
+
+
+@pytest.mark.parametrize(
+    ("definition", "version"),
+    [
+        (None, "4.0.1"),
+        ("http://hl7.org/fhir/OperationDefinition/Encounter-everything", "4.0.1"),
+        ("http://127.0.0.1/fhir/OperationDefinition/Patient-everything", "4.0.1"),
+        (PATIENT, "3.0.2"),
+        (PATIENT, None),
+    ],
+)
+def test_everything_of_another_definition_may_have_no_choice_of_types(
+    definition, version
+):
+    assert not telling(definition, version).everything
+
+
+def test_everything_of_another_type_is_none_of_a_patient():
+    told = statement(listed("Flag", operation=[{"definition": PATIENT}]))
+    assert not read(told | {"fhirVersion": "4.0.1"}).everything
+
+
+@pytest.mark.parametrize(
+    ("words", "may"),
+    [
+        (["MedicationRequest:medication"], True),
+        (["*"], True),
+        (["MedicationRequest:*"], True),
+        (["MedicationRequest:patient", None], False),
+        ([], True),
+        (None, True),
+    ],
+)
+def test_what_may_come_along_is_read(words, may):
+    known = read(statement(listed("MedicationRequest", "patient", searchInclude=words)))
+    assert known.may_include("MedicationRequest", "MedicationRequest:medication") is may
+    assert known.may_include("Flag", "Flag:author")
+
+
+def test_the_software_and_the_version_of_fhir_are_read():
+    told = statement(listed("Flag")) | {
+        "fhirVersion": "4.0.1",
+        "software": {"name": "Ward", "version": "2.1"},
+    }
+    assert (read(told).software, read(told).fhir_version) == ("Ward 2.1", "4.0.1")
+    assert read(told | {"software": {"name": "Ward"}}).software == "Ward"
+    assert read(told | {"software": {}}).software is None
+
+
+class Signed:
+    """How a server signs its replies at the moment."""
+
+    def __init__(self):
+        self.words = "Ward 1"
+
+    def __call__(self):
+        return self.words
+
+
+async def test_it_is_read_again_when_replies_are_signed_by_another(tmp_path):
+    """Catches a server renewed overnight that is still asked as the old one was."""
+    clock, signed, told = Clock(), Signed(), Told(FLAG, ENCOUNTER)
+    server = one_of(told, tmp_path, clock, signed=signed)
+    await server.known()
+    clock.now += timedelta(minutes=10)
+    assert set((await server.known()).parameters) == {"Flag"}
+    signed.words = "Ward 2"
+    assert set((await server.known()).parameters) == {"Encounter"}
+    clock.now += timedelta(minutes=10)
+    await server.known()
+    assert told.times == 2
+
+
+async def test_two_that_take_turns_are_not_read_at_every_turn(tmp_path):
+    clock, signed, told = Clock(), Signed(), Told(FLAG)
+    server = one_of(told, tmp_path, clock, signed=signed)
+    for turn in range(12):
+        signed.words = f"Ward {turn % 2}"
+        await server.known()
+        clock.now += timedelta(minutes=1)
+    assert told.times <= 3
