@@ -20,7 +20,7 @@ help:    ; @echo "make demo | demo ONCE=1 | test | check | fix | serve | setup |
 	@touch $@
 
 setup:   .venv/ready
-test:    setup ; $(if $(COVER),coverage run -m )pytest
+test:    setup ; $(if $(COVER),coverage run -p -m )pytest $(OF)
 $(KINDS:%=test-%): test-%: setup ; pytest tests/$*
 check:   setup ; @$(MAKE) -k --no-print-directory lint format types imports house
 lint:    setup ; ruff check .
@@ -28,8 +28,8 @@ format:  setup ; ruff format --check .
 types:   setup ; mypy
 imports: setup ; lint-imports
 house:   setup ; pytest -q tests/spec/test_house.py tests/spec/test_openapi.py tests/spec/test_vocabulary.py
-cover:   ; @$(MAKE) --no-print-directory test COVER=1 && $(MAKE) --no-print-directory covered
-covered: setup ; coverage report && coverage report --include='$(ONLY)' --fail-under=100
+cover:   ; @rm -f .coverage.* && $(MAKE) --no-print-directory test COVER=1 && $(MAKE) --no-print-directory covered
+covered: setup ; coverage combine --quiet && coverage report && coverage report --include='$(ONLY)' --fail-under=100
 fix:     setup ; ruff check --fix . && ruff format .
 openapi: setup ; throughline openapi > openapi/openapi.json
 docs:    setup ; pytest tests/docs
