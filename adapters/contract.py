@@ -13,6 +13,7 @@ import msgspec
 
 from adapters import nhs_number
 from adapters.moment import Moment, start_of_day
+from adapters.warrant import Warrant
 
 
 class Identifier(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +55,7 @@ class Query:
     until: date | None  # exclusive, so that adjoining windows never count a day twice
     categories: frozenset[str]
     limit: int  # most events wanted; an answer cut short says `truncated`
+    warrant: Warrant | None = None  # for those alone whose profile wants one
 
     def covers(self, start: Moment | None) -> bool:
         """Whether an event starting then may lie in the window."""
@@ -139,6 +141,20 @@ class FlagState(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
 
 
+class Narrowed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an organisation's own rules kept back at its site, before it answered.
+
+    `denied` are categories that were not even asked for there; `withheld` counts the
+    records left out, of `withheld_categories`, `unconfirmed` where some were so for
+    want of a flag known to be absent.
+    """
+
+    denied: frozenset[str] = frozenset()
+    withheld: int = 0
+    withheld_categories: frozenset[str] = frozenset()
+    unconfirmed: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a source returned.
@@ -154,6 +170,7 @@ class Answer:
     held: frozenset[str]
     caveats: tuple[Caveat, ...] = ()
     flags: tuple[FlagState, ...] = ()
+    narrowed: Narrowed | None = None  # of a site alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +183,7 @@ class Profile:
     identifier_systems: frozenset[str]
     key_system: str | None = None  # the system of its own person key, if it has one
     whole_person: bool = False  # one answer holds every record of whom it names
+    wants_warrant: bool = False  # it decides again, and so must be told why it is asked
 
 
 @runtime_checkable
@@ -213,13 +231,16 @@ class Forgets(Protocol):
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
     """What a source said of two identifiers: `from_` became, or was, known as `to`.
 
-    `merged`: two records of one person became one, or were linked; `unmerged`: that was
-    undone; `superseded`: one person's number was changed, or replaced by another.
+    `merged`: two records of one person became one, or were linked; `unmerged`: that, or
+    a superseding, was undone; `superseded`: it says that one person's number was
+    replaced by another; `renumbered`: a record has another number than before, which
+    may have been somebody else's: nothing is tied by that. `at` is when it happened;
+    where the source keeps no such time, when it said so.
     """
 
     from_: Identifier
     to: Identifier
-    how: Literal["merged", "unmerged", "superseded"]
+    how: Literal["merged", "unmerged", "superseded", "renumbered"]
     at: datetime
 
     def __repr__(self) -> str:
@@ -236,6 +257,45 @@ class Traces(Protocol):
         Raises as `ask` does.
         """
         ...
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody a source holds who may be the one described; nothing that happened.
+
+    `flags` are what it states of them: whether they may be seen is decided by those.
+    """
+
+    person: Person
+    flags: tuple[FlagState, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Candidate()"
+
+
+@runtime_checkable
+class Matches(Protocol):
+    """Of some adapters: tell whom they hold of a date of birth, as they describe them.
+
+    A last resort, where no identifier leads to anybody. Who it is, others judge.
+    """
+
+    async def match(self, described: Person, *, limit: int) -> tuple[Candidate, ...]:
+        """Those born on the described day; of another surname they may be left out.
+
+        One more than `limit` at most, which says that there are more. Nobody where
+        `described` has no day of birth. What its source holds of one person under one
+        key is one candidate, with what their rows contradict each other in left out.
+        Raises as `ask` does.
+        """
+        ...
+
+
+def day_of_birth(person: Person) -> date | None:
+    """The day as it was written, in the offset its source gave; None if not known."""
+    born = person.birth_date
+    if born is None or born.precision in {"year", "month"}:
+        return None
+    return born.at.date()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

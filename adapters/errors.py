@@ -3,6 +3,7 @@
     AdapterError
     ├── Unavailable   retry within the deadline: connect, dns, cut, tls, busy
     ├── Refused       never again, shown: credentials, refused, redirect
+    │   └── Vetoed    the organisation's own rules, at its site, say no
     └── Unreadable    a defect to report: unreadable, too_large, incomplete
 
     ConfigurationError   the source's own file is wrong; the start stops
@@ -44,6 +45,14 @@ class Unavailable(AdapterError):
 
 class Refused(AdapterError):
     """The source will not answer us; asking again changes nothing."""
+
+
+class Vetoed(Refused):
+    """The organisation's own rules, at its site, let nothing of it be known."""
+
+    def __init__(self) -> None:
+        message = "the organisation's own rules refuse this. Ask its administrator."
+        super().__init__("site", message, domain="policy")
 
 
 class Unreadable(AdapterError):

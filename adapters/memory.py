@@ -6,13 +6,18 @@ from zoneinfo import ZoneInfo
 
 from adapters.contract import (
     Answer,
+    Candidate,
     Event,
     Identifier,
+    Identifiers,
     Person,
     Profile,
     Query,
+    Traced,
+    day_of_birth,
     tally,
 )
+from adapters.moment import in_utc
 from adapters.vocabulary import category_of
 
 _LONDON = ZoneInfo("Europe/London")
@@ -23,6 +28,8 @@ class MemoryAdapter:
 
     `key` is the identifier system that tells the source's own people apart: any
     other identifier whose events carry two keys is a placeholder and links nobody.
+    `people` are those it can describe, each once: nobody, until somebody is put there;
+    `traced` likewise what it can state of merges.
     """
 
     def __init__(
@@ -34,6 +41,8 @@ class MemoryAdapter:
         as_of: datetime,
         key: str | None = None,
     ) -> None:
+        self.people: tuple[Candidate, ...] = ()
+        self.traced: tuple[Traced, ...] = ()
         self._events = tuple(sorted(events, key=_by_start))
         self._key = key
         self._sector = sector
@@ -69,6 +78,24 @@ class MemoryAdapter:
             caveats=tally(caveats),
         )
 
+    async def trace(self, person: Identifiers) -> tuple[Traced, ...]:
+        """What was stated of them, and of whoever that leads to, oldest first."""
+        subjects = [e.subject for e in self._events if e.subject]
+        theirs = (subject for subject in subjects if subject & person.every)
+        named = person.every.union(*theirs)
+        named = frozenset(each for each in named if not self._is_shared(each))
+        said: list[Traced] = []
+        for _ in self.traced:  # a chain is no longer than that
+            said = [each for each in self.traced if {each.from_, each.to} & named]
+            named |= {end for each in said for end in (each.from_, each.to)}
+        return tuple(sorted(said, key=_by_time))
+
+    async def match(self, described: Person, *, limit: int) -> tuple[Candidate, ...]:
+        """Those born on the day, in the order they were given."""
+        day = day_of_birth(described)
+        born = [e for e in self.people if day and day_of_birth(e.person) == day]
+        return tuple(born[: limit + 1])
+
     def _is_shared(self, identifier: Identifier) -> bool:
         if self._key is None or identifier.system == self._key:
             return False
@@ -80,13 +107,13 @@ class MemoryAdapter:
         """Nothing to close."""
 
 
+def _by_time(traced: Traced) -> tuple[datetime, bool]:
+    return traced.at, traced.how == "unmerged"
+
+
 def _by_start(event: Event) -> tuple[bool, datetime, str]:
     # In UTC, since two London readings of one autumn hour compare by the wall clock.
-    at = (
-        event.start.at.astimezone(UTC)
-        if event.start
-        else datetime.max.replace(tzinfo=UTC)
-    )
+    at = in_utc(event.start.at) if event.start else datetime.max.replace(tzinfo=UTC)
     return event.start is None, at, event.record_id
 
 
@@ -96,7 +123,7 @@ def _bounded(query: Query) -> bool:
 
 def _inside(event: Event, query: Query) -> bool:
     # Written apart from Query.covers, on London days, so that the two check each other.
-    if event.start is None:
+    if event.start is None or not _bounded(query):
         return not _bounded(query)
     first = event.start.at.astimezone(_LONDON).date()
     last = _last_day(event.start.at.astimezone(_LONDON).date(), event)

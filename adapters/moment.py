@@ -10,6 +10,8 @@ import msgspec
 Precision = Literal["year", "month", "day", "minute", "second"]
 
 LONDON: Final = ZoneInfo("Europe/London")
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 _ISO: Final = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
@@ -45,9 +47,9 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
             case "day":
                 return _midnight_after(local)
             case "minute":
-                return local + timedelta(minutes=1)
+                return _after(local, timedelta(minutes=1))
             case "second":
-                return local + timedelta(microseconds=1)
+                return _after(local, timedelta(microseconds=1))
 
     @property
     def text(self) -> str:
@@ -71,12 +73,27 @@ def _next(local: datetime, *, years: int = 0, months: int = 0) -> datetime:
     return local.replace(year=year, month=month % 12 + 1, day=1, fold=0)
 
 
+def _after(local: datetime, span: timedelta) -> datetime:
+    try:
+        return local + span
+    except OverflowError:  # the calendar ends within it
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def _midnight_after(local: datetime) -> datetime:
     if local.date() == date.max:
         return datetime.max.replace(tzinfo=UTC)
     # Arithmetic on an aware datetime is on the wall clock, so a day of 23 or 25
     # hours still ends at its own midnight.
     return local + timedelta(days=1)
+
+
+def in_utc(at: datetime) -> datetime:
+    """The same instant by UTC; past an end of the calendar, the last that it has."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return _LAST if at.year > 1 else _FIRST
 
 
 def localise(naive: datetime, zone: tzinfo) -> tuple[datetime, str | None]:

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
-from adapters import csv_drop, fhir, hl7v2, sql
+from adapters import csv_drop, fhir, hl7v2, site, sql
 from adapters.contract import Adapter
 from adapters.errors import ConfigurationError
 from adapters.source_file import kind_of
@@ -21,6 +21,7 @@ KINDS: Final[dict[str, Build]] = {
     "fhir": fhir.build,
     "csv_drop": csv_drop.build,
     "hl7v2": hl7v2.build,
+    "site": site.build,
     "sql": sql.build,
 }
 

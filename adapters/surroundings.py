@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from adapters.errors import Unavailable
 from adapters.http import Transport
 from adapters.long_work import LongWork
+from adapters.relay import Relay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +25,21 @@ class Limits:
     csv_field_bytes: int = 128 * 1024
 
 
+def none_enrolled(_site: str) -> str:
+    """Where no gateway is: nobody has enrolled a site."""
+    message = "the site is not enrolled: only a running gateway knows which are."
+    raise Unavailable("site_unread", message, domain="adapter")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Handed to every adapter as it is built.
 
     `secret` turns a reference ("env:EPR_PASSWORD", "file:/run/secrets/epr") into
     its value; `state` is a directory at the organisation for an adapter's own
-    indexes, which the gateway never reads.
+    indexes, which the gateway never reads. `enrolled` gives the public keys of a site
+    of the source's own organisation, as a document of JWKs, as they are now; it raises
+    Unavailable, of the adapter's domain, for a site that is not believed.
     """
 
     now: Callable[[], datetime]
@@ -40,3 +50,5 @@ class Surroundings:
     source_id: str
     sector: str
     long_work: LongWork = field(default_factory=LongWork)  # shared by all sources
+    relay: Relay | None = None  # where sites that open no port fetch their questions
+    enrolled: Callable[[str], str] = none_enrolled

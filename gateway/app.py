@@ -6,7 +6,16 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 
-from gateway.api import break_glass, decisions, health, journeys, registry
+from gateway.api import (
+    break_glass,
+    decisions,
+    findings,
+    health,
+    journeys,
+    registry,
+    relay,
+    sites,
+)
 from gateway.api.document import as_text, openapi_of
 from gateway.api.edge import EdgeMiddleware
 from gateway.api.policy import analysis, documents, sets, transitions, vocabulary
@@ -44,7 +53,7 @@ def routes() -> FastAPI:
     )
     administering = (vocabulary, documents, transitions, sets, analysis)
     for each in (
-        *(journeys, registry, decisions, break_glass, health),
+        *(journeys, registry, findings, sites, relay, decisions, break_glass, health),
         *administering,
     ):
         app.include_router(each.router, tags=["throughline"])

@@ -13,7 +13,15 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from gateway import alarms, policy_commands, source_commands, terminal
+from gateway import (
+    alarms,
+    audit_commands,
+    policy_commands,
+    serving,
+    site_commands,
+    source_commands,
+    terminal,
+)
 from gateway.access.demo_issuer import Wanted, mint
 from gateway.access.requester import Relationship
 from gateway.api.document import as_text, openapi_of
@@ -38,6 +46,8 @@ app = typer.Typer(
 )
 app.add_typer(policy_commands.policy, name="policy")
 app.add_typer(source_commands.source, name="source")
+app.add_typer(site_commands.site, name="site")
+app.add_typer(audit_commands.audit, name="audit")
 
 
 @app.command()
@@ -50,7 +60,7 @@ def serve(config: Configuration = Path("throughline.toml")) -> None:
     gc.freeze()  # what lives as long as the process need not be looked at again
     gc.set_threshold(*_RARELY)
     sys.setswitchinterval(_GIVE_WAY_S)
-    uvicorn.run(
+    listening = uvicorn.Config(
         served,
         host=settings.http.host,
         port=settings.http.port,
@@ -59,6 +69,8 @@ def serve(config: Configuration = Path("throughline.toml")) -> None:
         log_level="warning",
         timeout_graceful_shutdown=10,  # seconds for those already asking
     )
+    # Sites that only wait for a question are not waited for.
+    serving.run(listening, served.state.service.relay.leave)
 
 
 @app.command()

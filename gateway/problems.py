@@ -118,6 +118,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The document is not valid",
         "Correct the places named in errors; each says what would be right.",
     ),
+    "fingerprint-differs": Kind(
+        422,
+        "It is not the fingerprint of these keys",
+        "Have it read out again at the site; if it still differs, trust no such keys.",
+    ),
     "gate-failed": Kind(
         422,
         "The document may not be published as it is",

@@ -1,7 +1,7 @@
 """A running gateway: what is opened at start, shared by requests, closed at stop."""
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,8 @@ from gateway.break_glass.breaking import Breaking
 from gateway.break_glass.key import read_glass_key
 from gateway.clock import Clock
 from gateway.decisions.recorded import last_recorded
+from gateway.enrolment.enrolled import EnrolledKeys
+from gateway.enrolment.enrolments import Enrolments
 from gateway.journey.admission import Admission
 from gateway.journey.ask import Lanes
 from gateway.journey.inquiry import House
@@ -26,9 +28,11 @@ from gateway.policy.lifecycle import PolicyAdmin
 from gateway.policy.opened import Beside, OpenPolicy, open_policy
 from gateway.policy.reminders import Told
 from gateway.problems import RequestError
+from gateway.relay.relay import SiteRelay, open_relay, refuse_alone
 from gateway.settings import Settings
-from gateway.sources import open_sources
+from gateway.sources import Means, open_sources
 from gateway.store.database import Database
+from gateway.suspension.suspensions import Suspensions
 
 VERSION = "0.1.0"
 _REPLAYED: Final = 2_000  # decisions that a draft is tried on
@@ -50,6 +54,10 @@ class Service:
     delivery: Delivery
     policy: OpenPolicy
     keeping: Keeping
+    relay: SiteRelay
+    suspensions: Suspensions
+    enrolled: EnrolledKeys
+    enrolments: Enrolments
 
     async def start(self) -> None:
         """Make the audit trail writable; AuditUnavailable where it cannot be.
@@ -61,9 +69,12 @@ class Service:
         self.delivery.start()
         try:
             await self.policy.start()
+            await self.suspensions.start()
+            await self.enrolled.start()
         except RequestError:
             await self.aclose()
             raise
+        self.relay.start()
         self.keeping.start()
 
     async def aclose(self) -> None:
@@ -73,7 +84,10 @@ class Service:
             closing.push_async_callback(self.house.trail.aclose)
             closing.push_async_callback(self.delivery.aclose)
             closing.push_async_callback(self.policy.aclose)
+            closing.push_async_callback(self.suspensions.aclose)
+            closing.push_async_callback(self.enrolled.aclose)
             closing.push_async_callback(self.transport.aclose)
+            closing.push_async_callback(self.relay.aclose)
             closing.push_async_callback(self.authenticator.aclose)
             for source in self.house.sources:
                 closing.push_async_callback(source.adapter.aclose)
@@ -107,33 +121,34 @@ def open_service(settings: Settings, clock: Clock) -> Service:
     transport = AiohttpTransport()
     long_work = LongWork()
     database = Database(settings.database_url(), busy_s=settings.audit.write_s)
-    key = read_key(settings.audit.key_id, settings.secret(settings.audit.key))
-    trail = Trail(
-        Log(database, settings.audit), key, settings=settings.audit, clock=clock
-    )
+    trail = _trail(settings, database, clock)
     delivery = Delivery(database, channels_of(settings), clock=clock)
     beside = Beside(
         recorded=partial(last_recorded, database, most=_REPLAYED),
         told=Told(channels=channels_of(settings), wake=delivery.wake),
     )
     policy = open_policy(settings, database, trail, clock=clock, beside=beside)
-    house = House(
-        sources=open_sources(settings, transport, clock.now, long_work=long_work),
-        names={each.ods: each.name for each in settings.organisations},
-        policy=policy.current,
-        shadow=policy.shadow,
-        trail=trail,
-        clock=clock,
-        lanes=Lanes(settings.limits.per_source),
-        limits=settings.limits,
+    suspensions = Suspensions(database, trail, clock=clock)
+    enrolled = EnrolledKeys(database, clock)
+    relay = open_relay(settings, database, transport, clock=clock)
+    means = Means(
+        transport=transport,
+        now=clock.now,
+        long_work=long_work,
+        enrolled=enrolled.of,
+        relay=relay,
+    )
+    house = replace(
+        _house(settings, policy, means, trail=trail, clock=clock),
         telling=long_work.turn,
-        channels=channels_of(settings),
         wake=delivery.wake,
         breaking=_breaking(settings, trail, database, clock=clock),
-        claims=PeopleBudget(settings.access.without_relationship),
+        suspensions=suspensions,
     )
+    refuse_alone(settings, relay)
     return Service(
         settings=settings,
+        relay=relay,
         clock=clock,
         transport=transport,
         database=database,
@@ -144,13 +159,47 @@ def open_service(settings: Settings, clock: Clock) -> Service:
         urgent=Admission(settings.admission),
         delivery=delivery,
         policy=policy,
-        keeping=Keeping(
-            house.sources,
-            policy.current,
-            trail,
-            clock=clock,
-            every_s=settings.policy.poll_s,
-        ),
+        suspensions=suspensions,
+        enrolled=enrolled,
+        enrolments=Enrolments(database, trail, enrolled, clock=clock),
+        keeping=_keeping(settings, house),
+    )
+
+
+def _trail(settings: Settings, database: Database, clock: Clock) -> Trail:
+    key = read_key(settings.audit.key_id, settings.secret(settings.audit.key))
+    log = Log(database, settings.audit)
+    return Trail(log, key, settings=settings.audit, clock=clock)
+
+
+def _house(
+    settings: Settings, policy: OpenPolicy, means: Means, *, trail: Trail, clock: Clock
+) -> House:
+    """What questions are answered with, by settings alone."""
+    return House(
+        sources=open_sources(settings, means),
+        names={each.ods: each.name for each in settings.organisations},
+        policy=policy.current,
+        shadow=policy.shadow,
+        trail=trail,
+        clock=clock,
+        lanes=Lanes(settings.limits.per_source),
+        limits=settings.limits,
+        channels=channels_of(settings),
+        claims=PeopleBudget(settings.access.without_relationship),
+        lookups=PeopleBudget(settings.evidence.people_in_vain),
+        evidence=settings.evidence,
+        linkage=settings.linkage,
+    )
+
+
+def _keeping(settings: Settings, house: House) -> Keeping:
+    return Keeping(
+        house.sources,
+        house.policy,
+        house.trail,
+        clock=house.clock,
+        every_s=settings.policy.poll_s,
     )
 
 

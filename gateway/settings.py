@@ -1,8 +1,7 @@
 """throughline.toml, and the environment over it: checked at start, then frozen.
 
 `THROUGHLINE_LIMITS__SOURCE_S=2` stands over `source_s` of `[limits]`. Secrets are
-never settings: a setting refers to one (`env:NAME`, `file:path`), and
-`Settings.secret` follows the reference when it is needed.
+never settings: a setting refers to one (`env:NAME`, `file:path`).
 """
 
 import re
@@ -15,7 +14,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PrivateAttr,
+    StrictBool,
     StrictStr,
     StringConstraints,
     ValidationInfo,
@@ -25,11 +24,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from adapters import source_file, vocabulary
-from adapters.errors import ConfigurationError
-from gateway.environment import of_the_environment, overlay
+from adapters.addresses import is_own_host
+from gateway.configured import Configured, load
+from gateway.linking import Linkage
 from policies.vocabulary import FLAGS, PURPOSES, ROLES
 
-_SECRET_BYTES: Final = 64 * 1024
 # As what a person may sign for an organisation, beside being its approver.
 CAPACITIES: Final = ("caldicott",)
 
@@ -79,6 +78,7 @@ def _one_of(known: frozenset[str]) -> AfterValidator:
 _Number = BeforeValidator(_not_a_bool)
 Seconds = Annotated[float, _Number, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)]
 Count = Annotated[int, _Number, Field(ge=1, le=2**31)]
+Span = Annotated[int, _Number, Field(ge=1, le=36_500)]  # days or hours
 Text = Annotated[StrictStr, StringConstraints(min_length=1, max_length=200)]
 Ods = Annotated[StrictStr, StringConstraints(pattern=r"^[A-Z0-9]{3,12}$")]
 SecretReference = Annotated[StrictStr, AfterValidator(_reference)]
@@ -169,6 +169,39 @@ class Access(source_file.Settings):
     without_relationship: Count = 5  # on the caller's own word, or through the glass
 
 
+class Evidence(source_file.Settings):
+    """How long the asker's own records show a relationship with a person."""
+
+    relationships: frozenset[
+        Literal["active-encounter", "registered", "referral", "caseload"]
+    ] = frozenset({"active-encounter", "registered", "referral", "caseload"})
+    share: Annotated[float, _Number, Field(gt=0, le=0.9, allow_inf_nan=False)] = 0.4
+    encounter_hours: Span = 72  # after an encounter's end
+    stay_days: Span = 365  # the longest that a stay never closed is believed
+    open_hours: Span = 72  # after its source's own as-of time
+    referral_days: Span = 365  # an open referral's life
+    caseload_days: Span = 90  # after a contact of those who keep a caseload
+    people_in_vain: Count = 30  # in an hour, of one user
+
+
+class Relay(source_file.Settings):
+    """Bounds on sites that fetch their questions, each of one site unless it says so.
+
+    `address` and `key`: where the other gateways of this store find this one, and the
+    secret that they share.
+    """
+
+    poll_s: Seconds = 25.0
+    polls: Count = 16
+    questions: Count = 64
+    pickup_s: Seconds = 1.0  # till a question is fetched
+    answer_bytes: Count = 32 * 1024 * 1024
+    answer_s: Seconds = 10.0
+    answers: Count = 16  # read or held for another gateway at once, of all sites
+    address: WebAddress | None = None
+    key: SecretReference | None = None
+
+
 class BreakGlass(source_file.Settings):
     """The key that seals break-glass tokens, and the reasons people give."""
 
@@ -195,6 +228,8 @@ class SourceSettings(source_file.Settings):
     labels: Literal["labelled", "unlabelled"]
     flags: Mapping[StrictStr, FlagRegistration]
     state: FilePath  # a directory at the organisation: the adapter's own index
+    suspend_after: Count = 3  # wrong people in 24 hours, till its administrator clears
+    traces: StrictBool = True  # believe what it says of merged and superseded numbers
     contact: Text | None = None
 
     @model_validator(mode="before")
@@ -233,7 +268,7 @@ class ClientSettings(source_file.Settings):
     )
 
 
-class Settings(source_file.Settings):
+class Settings(Configured):
     """The whole configuration. Paths are absolute or under `folder`."""
 
     environment: Literal["development", "production"]
@@ -245,34 +280,14 @@ class Settings(source_file.Settings):
     auth: Auth = Auth()
     policy: Policy = Policy()
     access: Access = Access()
+    evidence: Evidence = Evidence()
+    linkage: Linkage = Linkage()
+    relay: Relay = Relay()
     break_glass: BreakGlass | None = None
     organisations: Annotated[tuple[OrganisationSettings, ...], Field(min_length=1)]
     sources: tuple[SourceSettings, ...] = ()
     issuers: Annotated[tuple[IssuerSettings, ...], Field(min_length=1)]
     clients: tuple[ClientSettings, ...] = ()
-
-    _path: Path = PrivateAttr(default=Path())
-    _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        """The directory of throughline.toml."""
-        return self._path.parent
-
-    def secret(self, reference: str) -> str:
-        """The secret that `env:NAME` or `file:path` refers to, without line ends.
-
-        ConfigurationError, which never shows the secret, if there is none.
-        """
-        kind, _, place = reference.partition(":")
-        if kind == "env":
-            found = self._environ.get(place, "")
-        else:
-            found = _read_secret(self.folder / place)
-        if not found:
-            message = f"the secret {kind}:{place} is missing or empty. Provide it."
-            raise ConfigurationError(message, file=str(self._path))
-        return found
 
     def policy_files(self) -> tuple[Path, ...]:
         """The files that `policy.documents` names now, sorted."""
@@ -283,20 +298,7 @@ class Settings(source_file.Settings):
 
     def database_url(self) -> URL:
         """The store's URL: a relative SQLite path made absolute, password in."""
-        url = make_url(self.store.url)
-        if url.get_backend_name() == "sqlite":
-            return url.set(database=str(self.folder / (url.database or "")))
-        if self.store.password is None:
-            return url
-        return url.set(password=self.secret(self.store.password))
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(_SECRET_BYTES).decode("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        return ""
+        return self.store_url(self.store.url, self.store.password)
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -306,16 +308,7 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     came from the environment is named by its variable.
     """
     path = path.absolute()
-    tables = source_file.load(path)
-    overlaid = overlay(tables, environ)
-    try:
-        settings = source_file.check(
-            path, tables, Settings, context={"folder": path.parent}
-        )
-    except ConfigurationError as error:
-        raise of_the_environment(error, overlaid) from None
-    settings._path = path  # noqa: SLF001 - set once, here, where the settings are made
-    settings._environ = environ  # noqa: SLF001 - as above
+    settings = load(path, environ, Settings)
     _Checks(settings, path).all()
     return settings
 
@@ -332,6 +325,7 @@ class _Checks:
         self.known_organisations()
         self.store()
         self.policy()
+        self.relay()
         for position, source in enumerate(self.settings.sources):
             self.flags(position, source)
         for position, issuer in enumerate(self.settings.issuers):
@@ -404,6 +398,15 @@ class _Checks:
                 *("policy", "shadow"),
             )
 
+    def relay(self) -> None:
+        relay = self.settings.relay
+        if (relay.address is None) != (relay.key is None):
+            missing = "address" if relay.address is None else "key"
+            self.refuse(
+                "is missing: gateways find and know each other by both. Add it.",
+                *("relay", missing),
+            )
+
     def flags(self, position: int, source: SourceSettings) -> None:
         for flag in ("legally-restricted", "sensitive-record"):
             if flag not in source.flags:
@@ -449,6 +452,9 @@ class _Checks:
                         *("organisations", position, key),
                     )
         self.production_secrets()
+        address = urlsplit(self.settings.relay.address or "https:")
+        if address.scheme == "http" and not is_own_host(address.hostname or ""):
+            self.refuse("must be https in production. Correct it.", "relay", "address")
 
     def production_issuer(self, position: int, issuer: IssuerSettings) -> None:
         where = ("issuers", position)
@@ -477,6 +483,8 @@ class _Checks:
         kept = {"audit": settings.audit.key}
         if settings.break_glass is not None:
             kept["break_glass"] = settings.break_glass.key
+        if settings.relay.key is not None:
+            kept["relay"] = settings.relay.key
         for table, reference in kept.items():
             if len(set(settings.secret(reference))) < 8:
                 # 32 random bytes in hex never show so few digits

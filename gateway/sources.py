@@ -1,16 +1,19 @@
 """The sources this gateway may ask: what was registered, and the adapter that asks."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from adapters.contract import Adapter
 from adapters.http import Transport
 from adapters.long_work import LongWork
 from adapters.registry import open_source
-from adapters.surroundings import Limits, Surroundings
+from adapters.relay import Relay
+from adapters.surroundings import Limits, Surroundings, none_enrolled
 from gateway.settings import FlagRegistration, Settings, SourceSettings
+from gateway.settings import Limits as AllLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,9 @@ class Source:
     labels: str
     flags: Mapping[str, FlagRegistration]
     contact: str | None
+    suspend_after: int = 3  # questions of 24 hours answered with somebody else
     state: Path | None = None  # where its adapter keeps what it derives
+    traces: bool = True  # whether it is asked what it merged, if it can tell
 
     @property
     def held(self) -> frozenset[str]:
@@ -46,32 +51,37 @@ class Source:
         return self.adapter.profile.identifier_systems
 
 
-def open_sources(
-    settings: Settings,
-    transport: Transport,
-    now: Callable[[], datetime],
-    *,
-    long_work: LongWork,
-) -> tuple[Source, ...]:
+def _none_enrolled(_organisation: str, site: str) -> str:
+    return none_enrolled(site)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a process has one of, for all its sources.
+
+    `enrolled`, by an organisation and its site's id, as `Surroundings` has it.
+    """
+
+    transport: Transport
+    now: Callable[[], datetime]
+    long_work: LongWork = field(default_factory=LongWork)
+    enrolled: Callable[[str, str], str] = _none_enrolled
+    relay: Relay | None = None
+
+
+def open_sources(settings: Settings, means: Means) -> tuple[Source, ...]:
     """Every registered source, in the order of its id; nothing is connected yet.
 
-    `long_work` is the process's own. ConfigurationError if a source file is wrong.
+    ConfigurationError if a source file is wrong.
     """
     return tuple(
-        open_registered(
-            settings, registered, transport=transport, now=now, long_work=long_work
-        )
+        open_registered(settings, registered, means)
         for registered in sorted(settings.sources, key=lambda each: each.id)
     )
 
 
 def open_registered(
-    settings: Settings,
-    registered: SourceSettings,
-    *,
-    transport: Transport,
-    now: Callable[[], datetime],
-    long_work: LongWork | None = None,
+    settings: Settings, registered: SourceSettings, means: Means
 ) -> Source:
     """One source as it was registered; nothing is connected yet.
 
@@ -79,14 +89,16 @@ def open_registered(
     """
     names = {each.ods: each.name for each in settings.organisations}
     around = Surroundings(
-        now=now,
+        now=means.now,
         secret=settings.secret,
-        transport=transport,
+        transport=means.transport,
         limits=limits_of(settings),
         state=registered.state,
         source_id=registered.id,
         sector=registered.sector,
-        long_work=long_work or LongWork(),
+        long_work=means.long_work,
+        enrolled=partial(means.enrolled, registered.organisation),
+        relay=means.relay,
     )
     owner = Organisation(
         ods=registered.organisation, name=names[registered.organisation]
@@ -106,13 +118,19 @@ def _source(
         labels=registered.labels,
         flags=registered.flags,
         contact=registered.contact,
+        suspend_after=registered.suspend_after,
+        traces=registered.traces,
         state=registered.state,
     )
 
 
 def limits_of(settings: Settings) -> Limits:
     """The limits an adapter obeys, out of all the gateway's."""
-    limits = settings.limits
+    return bounds_of(settings.limits)
+
+
+def bounds_of(limits: AllLimits) -> Limits:
+    """The same, out of [limits] alone."""
     return Limits(
         connect_s=limits.connect_s,
         source_s=limits.source_s,

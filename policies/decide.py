@@ -5,8 +5,9 @@ wider, is the authority · its view meets every constraint that holds · over th
 evidenced relationships, strongest first, any permit permits · any error → deny
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Literal, NamedTuple, TypeVar
 
 from policies.asked import Asked
@@ -62,6 +63,11 @@ class Decision:
         and labels can make another grant, which reaches further, the authority.
         """
         return None if self.saved is None else self.saved.reach_days()
+
+    @property
+    def reach(self) -> View:
+        """The most that release could let be seen, whatever flags and labels say."""
+        return self.view if self.saved is None else self.saved.reach()
 
 
 class Evidence(NamedTuple):
@@ -161,18 +167,22 @@ class Saved:
 
     def reach_days(self) -> int | None:
         """The greatest age any grant that may become the authority lets through."""
+        ages = [view.max_age_days for view in self._views()]
+        bounds = [age for age in ages if age is not None]
+        return max(bounds) if len(bounds) == len(ages) else None
+
+    def reach(self) -> View:
+        """The most that any such grant lets be seen; there is one, as it permits."""
+        return reduce(View.join, self._views())
+
+    def _views(self) -> Iterator[View]:
         policy_set = self.plan.policy_set
-        ages: list[int | None] = []
         for _, granting, vetoing, constraining in self.plan.evidence:
             if self.held & vetoing:
                 continue
             constraints = self.held & constraining
-            ages += (
-                policy_set.view(grant, constraints)[0].max_age_days
-                for grant in bits(self.held & granting)
-            )
-        bounds = [age for age in ages if age is not None]
-        return max(bounds) if len(bounds) == len(ages) else None
+            for grant in bits(self.held & granting):
+                yield policy_set.view(grant, constraints)[0]
 
 
 def decide(

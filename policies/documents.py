@@ -80,6 +80,16 @@ def as_data(document: Agreement | LocalRule | Signature) -> dict[str, object]:
     return {"kind": _KIND_OF[type(document)], **plain}
 
 
+def view_as_data(view: View) -> dict[str, object]:
+    """The axes of a view on which something is demanded, as a document states them."""
+    return cast("dict[str, object]", _plain(view))
+
+
+def read_view(data: object, *, where: str) -> View:
+    """The view of plain data. Invalid, with its place, for what is none."""
+    return _view(Node(data, where))
+
+
 def content_hash(
     document: Agreement | LocalRule | Signature | Mapping[str, object],
 ) -> str:

@@ -58,6 +58,25 @@ class View:
             justify=self.justify or other.justify,
         )
 
+    def join(self, other: "View") -> "View":
+        """The view that does what both demand: the most that either may let be seen."""
+        masks = dict(self.mask_fields), dict(other.mask_fields)
+        return View(
+            hide_fields=self.hide_fields & other.hide_fields,
+            mask_fields=frozenset(
+                (name, min(*(each[name] for each in masks), key=MASK_LEVELS.index))
+                for name in masks[0].keys() & masks[1].keys()
+            ),
+            date_grain=min(self.date_grain, other.date_grain, key=DATE_GRAINS.index),
+            max_age_days=_higher(self.max_age_days, other.max_age_days),
+            min_count=min(self.min_count, other.min_count),
+            row_filters=self.row_filters & other.row_filters,
+            no_onward=self.no_onward and other.no_onward,
+            retain_seconds=_higher(self.retain_seconds, other.retain_seconds),
+            notify=self.notify & other.notify,
+            justify=self.justify and other.justify,
+        )
+
     def at_least_as_permissive(self, other: "View") -> bool:
         """Whether this view demands nothing that the other does not."""
         # Written out, not by way of meet: it is asked a million times in a compile.
@@ -110,6 +129,10 @@ def _lower(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
+
+
+def _higher(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def _bounds_at_most(one: int | None, other: int | None) -> bool:

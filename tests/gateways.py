@@ -61,11 +61,12 @@ connect_s = 0.5
 source_s = 1.5
 journey_s = 2
 """
-_SOURCE = """
+_ORGANISATION = """
 [[organisations]]
 ods = "{ods}"
 name = "{ods} (synthetic)"
-
+"""
+_SOURCE = """
 [[sources]]
 id = "{id}"
 organisation = "{ods}"
@@ -124,7 +125,9 @@ def write_house(folder: Path, sources: Mapping[str, str]) -> Path:
     demo_issuer.create_keys(folder / "keys")
     create_key(folder / "keys" / "audit.key")
     _write_policy(folder / "policy", sources)
-    parts = [
+    owners = dict.fromkeys(name.partition(".")[0] for name in sources)
+    parts = [_ORGANISATION.format(ods=each) for each in owners]
+    parts += [
         _SOURCE.format(
             id=name,
             ods=name.partition(".")[0],
@@ -165,7 +168,7 @@ def _write_sources(folder: Path, fhir_url: str) -> None:
 
 
 def _write_policy(folder: Path, sources: Mapping[str, str]) -> None:
-    owners = [name.partition(".")[0] for name in sources]
+    owners = sorted({name.partition(".")[0] for name in sources})
     agreement = {
         "kind": "agreement",
         "id": "DSA-TEST",

@@ -190,14 +190,19 @@ def policy_of(
     owners: Iterable[str],
     *clauses: Mapping[str, object],
     rules: Sequence[Mapping[str, object]] = (),
+    recipients: Iterable[str] = (),
 ) -> PolicySet:
-    """An agreement of these owners with RECIPIENT, signed by all, and local rules."""
+    """An agreement of these owners with RECIPIENT, signed by all, and local rules.
+
+    `recipients` are those beside it.
+    """
+    receiving = sorted({*recipients, RECIPIENT})
     providers = sorted(set(owners))
     agreement = parse_document(
         {
             "kind": "agreement",
             "id": "DSA-TEST",
-            "parties": {"providers": providers, "recipients": [RECIPIENT]},
+            "parties": {"providers": providers, "recipients": receiving},
             "dpia": "DPIA-1",
             "review_by": "2027-01-01",
             "valid": {"from": "2026-01-01", "through": "2027-12-31"},
@@ -215,7 +220,7 @@ def policy_of(
             capacity="caldicott",
             at=datetime(2026, 1, 1, tzinfo=UTC),
         )
-        for each in {*providers, RECIPIENT}
+        for each in {*providers, *receiving}
     ]
     documents: list[Agreement | LocalRule] = [agreement]
     for rule in rules:

@@ -303,13 +303,24 @@ def _satisfies(resource: Resource, name: str, parameter: tuple[str, str]) -> boo
             for i in resource.get("identifier", [])
         }
         return bool(own & {one.replace("\\", "") for one in value.split(",")})
-    if key == "patient":
-        return bool(_subjects(resource) & set(value.split(",")))
+    if key in {"birthdate", "family"}:
+        return _is_described(resource, key, value)
+    if key in {"patient", "_id"}:
+        own = _subjects(resource) if key == "patient" else {str(resource.get("id"))}
+        return bool(own & set(value.split(",")))
     if key == "date:missing":
         return (_period(resource, name) is None) == (value == "true")
     if key == "date":
         return _is_within(resource, name, value)
     return True
+
+
+def _is_described(resource: Resource, key: str, value: str) -> bool:
+    """A surname by how it begins, in any case."""
+    if key == "birthdate":
+        return bool(resource.get("birthDate") == value)
+    names = [str(one.get("family", "")) for one in resource.get("name", [])]
+    return any(one.casefold().startswith(value.casefold()) for one in names)
 
 
 def _subjects(resource: Resource) -> set[str]:

@@ -94,5 +94,6 @@ def is_whole(folder: Path) -> bool:
     return first_broken(rows_of(folder), head_of(folder)) is None
 
 
-def _reading(folder: Path) -> sqlite3.Connection:
-    return sqlite3.connect(folder / "store.db")
+def _reading(place: Path) -> sqlite3.Connection:
+    """A store: a file, or store.db of a folder."""
+    return sqlite3.connect(place / "store.db" if place.is_dir() else place)

@@ -16,6 +16,8 @@ import pytest
 
 # Before the questions are imported, so that a failing one shows both sides.
 pytest.register_assert_rewrite("adapters.conformance.questions")
+pytest.register_assert_rewrite("adapters.conformance.likenesses")
+pytest.register_assert_rewrite("adapters.conformance.merges")
 
 from adapters.conformance.declared import (  # noqa: E402 - rewriting is asked for first
     FIELDS,
@@ -24,6 +26,15 @@ from adapters.conformance.declared import (  # noqa: E402 - rewriting is asked f
     never,
     notimpl,
     notyet,
+)
+from adapters.conformance.likenesses import (  # noqa: E402 - as above
+    REGISTER,
+    MatchesContract,
+)
+from adapters.conformance.merges import (  # noqa: E402 - as above
+    MERGED,
+    UNDONE,
+    TracesContract,
 )
 from adapters.conformance.population import (  # noqa: E402 - as above
     POPULATION,
@@ -36,11 +47,16 @@ from adapters.conformance.questions import (  # noqa: E402 - as above
 
 __all__ = [
     "FIELDS",
+    "MERGED",
     "POPULATION",
+    "REGISTER",
+    "UNDONE",
     "AdapterContract",
     "Carries",
     "Gap",
+    "MatchesContract",
     "Population",
+    "TracesContract",
     "comparable",
     "never",
     "notimpl",

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from functools import partial
 from typing import Any, Self
 
 from adapters.csv_drop.rules import Preference, plain
 from adapters.csv_drop.standing import natural
 from adapters.mapping import Column, Layout, MappingSpec, Row, Time, TimeCell
+from adapters.moment import in_utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def _instant(cell: TimeCell, row: Row) -> Any:  # noqa: ANN401 - what compares w
     if cell.stranger(row) is not None:
         return None
     moment = cell.read(row).moment
-    return None if moment is None else moment.at.astimezone(UTC)
+    return None if moment is None else in_utc(moment.at)
 
 
 def _time_of(mapping: MappingSpec, column: str) -> Time:

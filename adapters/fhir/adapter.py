@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from adapters.contract import Answer, Profile, Query, tally
+from adapters.contract import (
+    Answer,
+    Candidate,
+    Identifiers,
+    Person,
+    Profile,
+    Query,
+    Traced,
+    day_of_birth,
+    tally,
+)
 from adapters.errors import Refused, Unreadable
 from adapters.fhir import structured_record
 from adapters.fhir.access import Access
@@ -17,7 +27,16 @@ from adapters.fhir.capabilities import UNKNOWN, Capabilities, Statement
 from adapters.fhir.everything import Everything
 from adapters.fhir.found import Budget, Found, Question
 from adapters.fhir.gathered import Gathered
-from adapters.fhir.person import current, flags_of, matched, person_of, question_for
+from adapters.fhir.merging import answered_as, named, statements
+from adapters.fhir.person import (
+    candidates,
+    current,
+    flags_of,
+    matched,
+    person_of,
+    question_by_birth,
+    question_for,
+)
 from adapters.fhir.plans import plans_for
 from adapters.fhir.references import Scope
 from adapters.fhir.resources import Patient
@@ -32,6 +51,7 @@ from adapters.vocabulary import categories_of
 # After this share of the time for a source, what has come is answered and what has
 # not is named: nearly everything is worth more than nothing.
 _SHARE: Final = 0.85
+_LINKS: Final = 3  # from one Patient to the next, who was replaced in turn
 
 
 def build(path: Path, surroundings: Surroundings) -> "FhirAdapter":
@@ -144,6 +164,64 @@ class FhirAdapter:
             await asking.run(plans, query)
             gathered.doubt(p.plain.name for p in plans if not p.is_listed)
         return self._answer(query, people.same or people.others[:1], gathered)
+
+    async def trace(self, person: Identifiers) -> tuple[Traced, ...]:
+        """What Patients say of whom they replaced; see `adapters.contract`.
+
+        Nothing where only a whole record can be had. Unreadable where links lead to
+        nobody that can be read.
+        """
+        identifiers = self._settings.identifiers
+        asked = question_for(person, identifiers.systems, self._scope.placeholders)
+        if asked is None or self._settings.ask_by != "search":
+            return ()
+        limits = self._around.limits
+        budget = Budget(bytes=limits.source_bytes, records=limits.records)
+        first = await self._patients(asked, budget)
+        found, people = [first], _everyone(first)
+        for _ in range(_LINKS):
+            missing = named(people, self._scope) - {each.id for each in people}
+            if not missing:
+                break
+            found.append(await self._linked(missing, budget))
+            people += [p for p in _everyone(found[-1]) if p.id in missing]
+        as_of = self._as_of(found)
+        followed = (
+            answered_as(person, _everyone(first), self._scope, as_of=as_of)
+            if identifiers.follows_superseded
+            else ()
+        )
+        said = (*followed, *statements(people, self._scope, as_of=as_of))
+        return tuple(sorted(said, key=lambda each: each.at))
+
+    async def _linked(self, ids: frozenset[str], budget: Budget) -> Found:
+        """The Patients of these ids, as far as the server tells."""
+        wanted = sorted(ids)[: self._settings.page_size]
+        parameters = (("_id", ",".join(wanted)), ("_count", str(len(wanted))))
+        question = Question(name="Patient", parameters=parameters)
+        return await self._server.search(Found(question=question), budget)
+
+    async def match(self, described: Person, *, limit: int) -> tuple[Candidate, ...]:
+        """Patients of that day of birth and surname; see `adapters.contract`.
+
+        Asked by POST alone, and for one page: nothing of it stands in an address.
+        Nobody where only a whole record can be had. Unreadable `too_large` where the
+        page is not all there is.
+        """
+        parameters = question_by_birth(described, limit + 1)
+        born = day_of_birth(described)
+        if not parameters or born is None or self._settings.ask_by != "search":
+            return ()
+        question = Question(name="Patient", parameters=parameters, stays_in_body=True)
+        limits = self._around.limits
+        budget = Budget(bytes=limits.source_bytes, records=limits.records)
+        found = await self._server.search(Found(question=question), budget)
+        as_of = self._as_of([found])
+        people = tuple(candidates(_everyone(found), born, self._scope, as_of=as_of))
+        if "truncated" in found.caveats and len(people) <= limit:
+            message = "the source holds more people than it tells of at once."
+            raise Unreadable("too_large", message)
+        return people[: limit + 1]
 
     async def _record(self, query: Query, budget: Budget) -> Answer:
         """The same of a server that gives one person's record, or none."""

@@ -42,7 +42,8 @@ class Question:
     """A type, what is asked of it, and the patients its records may refer to.
 
     An operation is asked in place of a search where its path is given: then the name
-    is no type, and records of many types may come.
+    is no type, and records of many types may come. What `stays_in_body` never travels
+    in an address, neither ours nor one that the server gives.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Question:
     is_dated: bool = False  # whether a filter by date is among the parameters
     operation: str | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)  # sent to an operation
+    stays_in_body: bool = False
 
     @property
     def filters(self) -> frozenset[str]:

@@ -1,12 +1,19 @@
 """The server's Patients as the contract's person, checked against who was asked for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from adapters import nhs_number
-from adapters.contract import FlagState, Identifier, Identifiers, Person
+from adapters.contract import (
+    Candidate,
+    FlagState,
+    Identifier,
+    Identifiers,
+    Person,
+    day_of_birth,
+)
 from adapters.fhir.references import Scope, identified
 from adapters.fhir.resources import Patient
 from adapters.fhir.times import Times
@@ -32,6 +39,37 @@ def question_for(
     return ",".join(tokens) or None
 
 
+def question_by_birth(described: Person, count: int) -> tuple[tuple[str, str], ...]:
+    """The parameters of a search for people alike; none where that cannot be asked.
+
+    By the surname's last word, which is what a source may have filed it under.
+    """
+    born = day_of_birth(described)
+    before, comma, _ = (described.name or "").partition(",")
+    words = before.split() if comma else before.split()[1:]
+    if born is None or not words:
+        return ()
+    return (
+        ("birthdate", born.isoformat()),
+        ("family", words[-1].translate(_ESCAPES)),
+        ("_count", str(count)),
+    )
+
+
+def candidates(
+    patients: Iterable[Patient], born: date, scope: Scope, *, as_of: datetime
+) -> Iterator[Candidate]:
+    """Those of the Patients who were born on a day, each record once."""
+    seen: set[str] = set()
+    for patient in patients:
+        person = person_of((patient,), scope)
+        if person is None or day_of_birth(person) != born:
+            continue
+        if patient.id not in seen:
+            yield Candidate(person=person, flags=flags_of((patient,), as_of))
+        seen |= {patient.id} if patient.id else set()
+
+
 def current(system: str) -> str:
     """Both published NHS number systems are one."""
     return nhs_number.SYSTEM if system in nhs_number.SYSTEMS else system
@@ -54,7 +92,7 @@ def matched(
     One that tells another number is somebody else, whatever else agrees. One that
     tells nothing to compare (a restricted record may hide its numbers) is taken at
     the server's word if it is the only one. An identifier that reaches people who
-    differ links nobody.
+    differ links nobody, and neither does a Patient of several NHS numbers.
     """
     own = {
         id(one): identified(one.identifier or (), placeholders)[0] for one in patients
@@ -68,6 +106,10 @@ def matched(
     }
     linking = asked.every - shared
     same = [p for p in rest if own[id(p)] & linking]
+    if not same:
+        # Who has the number asked for and contradicts it has another besides.
+        numbers = {i for i in asked.every if i.system == nhs_number.SYSTEM}
+        shared |= {i for i in numbers if any(i in own[id(p)] for p in others)}
     caveats = ["shared_identifier"] * len(shared)
     if not same and not shared and len(patients) == 1:
         return Matched(same=tuple(rest), others=tuple(others))

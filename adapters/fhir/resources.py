@@ -37,6 +37,7 @@ class Patient(Resource, frozen=True, gc=False, kw_only=True):
     address: tuple[Address, ...] | None = None
     modifier_extension: tuple[Extension, ...] | None = None
     animal: msgspec.Raw = NOTHING  # STU3
+    link: msgspec.Raw = NOTHING
     # Ours, by a name no record has: the server it stood on, where not the one asked.
     home: str | None = msgspec.field(name="(home)", default=None)
 

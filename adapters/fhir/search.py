@@ -77,7 +77,8 @@ class Server:
             url = urljoin(f"{self._base}/", following)
             visited.add(link(reading, "self") or "")
             if (
-                budget.is_spent
+                found.question.stays_in_body
+                or budget.is_spent
                 or len(found.pages) >= self._around.limits.pages
                 or url in visited
                 or not self._may_follow(url, found)
@@ -108,9 +109,10 @@ class Server:
             _raise_fault(response, self._around)
             return response
         url = f"{self._base}/{question.name}"
-        if self._takes_post:
+        by_post = question.stays_in_body or self._settings.search == "post-only"
+        if self._takes_post or by_post:
             response = await self._send(f"{url}/_search", question.parameters)
-            if response.status not in _NO_POST or self._settings.search == "post-only":
+            if response.status not in _NO_POST or by_post:
                 _raise_fault(response, self._around)
                 return response
         response = await self._send(f"{url}?{urlencode(question.parameters)}", None)

@@ -61,11 +61,14 @@ class IdentifierSettings(Settings):
     """The systems by whose identifiers the server can find a person.
 
     `placeholders` are values that stand where an identifier is missing, and so
-    identify nobody: "TO-FOLLOW", "UNKNOWN".
+    identify nobody: "TO-FOLLOW", "UNKNOWN". `follows_superseded`: asked by a superseded
+    NHS number, the server answers as whoever has the one that replaced it, as the
+    national demographics service does.
     """
 
     systems: Annotated[tuple[Text, ...], Field(min_length=1)] = (nhs_number.SYSTEM,)
     placeholders: tuple[Text, ...] = ()
+    follows_superseded: bool = False
 
 
 class BearerSettings(Settings):

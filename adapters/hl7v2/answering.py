@@ -90,7 +90,9 @@ class Asking:
         }
         named = person.every | people | {i for a in people for i in _named(circle, a)}
         said = [t for t in circle.linking.history if {t.from_, t.to} & named]
-        said += [t for each in people for t in _renumbered(circle.acts[each])]
+        told = {(each.from_, each.to) for each in said}
+        renumbered = (t for each in people for t in _renumbered(circle.acts[each]))
+        said += [each for each in renumbered if (each.from_, each.to) not in told]
         return tuple(sorted(said, key=_by_time))
 
     def _told(self, asked: Identifiers) -> _Told:
@@ -264,7 +266,10 @@ def _named(circle: Circle, anchor: Identifier) -> set[Identifier]:
 
 
 def _renumbered(acts: Sequence[Act]) -> list[Traced]:
-    """Each time the source gave one person another NHS number than before."""
+    """Each time the source gave one person another NHS number than before.
+
+    The one before may have been somebody else's: nobody said that both are theirs.
+    """
     found: list[Traced] = []
     known: frozenset[str] = frozenset()
     for act in acts:
@@ -273,7 +278,7 @@ def _renumbered(acts: Sequence[Act]) -> list[Traced]:
                 Traced(
                     from_=Identifier(nhs_number.SYSTEM, before),
                     to=Identifier(nhs_number.SYSTEM, after),
-                    how="superseded",
+                    how="renumbered",
                     at=act.at,
                 )
             )

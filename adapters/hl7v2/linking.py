@@ -19,7 +19,7 @@ from adapters.hl7v2 import trigger
 _STEPS: Final = 1000  # a chain of merges is never as long
 
 Order = tuple[int, ...]
-How = Literal["merged", "unmerged", "superseded"]
+How = Literal["merged", "unmerged", "superseded", "renumbered"]
 NumbersOf = Callable[[Identifier], frozenset[str]]
 
 
@@ -54,6 +54,8 @@ class Linking:
     history: list[Traced] = field(default_factory=list)
     disputed: set[Identifier] = field(default_factory=set)
     _into: dict[Identifier, Identifier] = field(default_factory=dict)
+    # NHS numbers of which it was said that another replaced them.
+    _replaced: set[tuple[Identifier, Identifier]] = field(default_factory=set)
     _before: list[tuple[Order, dict[Identifier, Identifier]]] = field(
         default_factory=list
     )
@@ -66,7 +68,10 @@ class Linking:
         if said.trigger in trigger.UNLINKS:
             self._part(said)
             return
+        self._join(said)
         self._replace(said)
+
+    def _join(self, said: Said) -> None:
         how: How = "superseded" if said.trigger in trigger.RENUMBERS else "merged"
         for prior in dict.fromkeys(said.prior):
             target = _counterpart(prior, said)
@@ -99,6 +104,9 @@ class Linking:
         return _followed(one, into) == _followed(other, into)
 
     def _part(self, said: Said) -> None:
+        for before, after in self._numbers_named(said):
+            self._restore(before, after, said.at)
+            self._restore(after, before, said.at)
         for other, one in product(said.prior, said.subject):
             if self.current(other) != self.current(one):
                 continue
@@ -126,12 +134,39 @@ class Linking:
         self._tell(prior, target, how="unmerged", at=at)
 
     def _replace(self, said: Said) -> None:
-        """Tells of NHS numbers that are no longer in use."""
+        """Tells of NHS numbers that are no longer in use.
+
+        Where two records become one, those of two people may have: that a message names
+        another number is no word that both are one person's.
+        """
+        is_said = said.trigger in trigger.RENUMBERS and not self._is_disputed(said)
+        for before, after in self._numbers_named(said):
+            if self._restore(after, before, said.at):
+                continue
+            how: How = "superseded" if is_said else "renumbered"
+            self._tell(before, after, how=how, at=said.at)
+            if is_said:
+                self._replaced.add((before, after))
+
+    def _is_disputed(self, said: Said) -> bool:
+        return any(each in self.disputed for each in (*said.prior, *said.subject))
+
+    def _numbers_named(self, said: Said) -> list[tuple[Identifier, Identifier]]:
+        """Each NHS number named as a prior one, with each other that is in use."""
         system = nhs_number.SYSTEM
-        for prior in said.replaced:
-            for number in said.numbers - {prior}:
-                before, after = Identifier(system, prior), Identifier(system, number)
-                self._tell(before, after, how="superseded", at=said.at)
+        return [
+            (Identifier(system, prior), Identifier(system, number))
+            for prior in said.replaced
+            for number in sorted(said.numbers - {prior})
+        ]
+
+    def _restore(self, before: Identifier, after: Identifier, at: datetime) -> bool:
+        """Whether it was said that one replaced the other: then that is undone."""
+        if (before, after) not in self._replaced:
+            return False
+        self._replaced.remove((before, after))
+        self._tell(before, after, how="unmerged", at=at)
+        return True
 
     def _differ(self, one: Identifier, other: Identifier, said: Said) -> bool:
         """Whether both have an NHS number, and not the same."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from adapters.contract import Event, Query
-from adapters.moment import start_of_day
+from adapters.moment import in_utc, start_of_day
 from adapters.vocabulary import LASTING, category_of
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
@@ -50,4 +50,4 @@ def _continues(event: Event, query: Query) -> bool:
 def _when(event: Event) -> tuple[bool, datetime, str]:
     if event.start is None:
         return True, _LATEST, event.record_id
-    return False, event.start.at.astimezone(UTC), event.record_id
+    return False, in_utc(event.start.at), event.record_id

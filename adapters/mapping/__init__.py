@@ -18,6 +18,7 @@ from adapters.mapping.compiled import (
     Rejected,
     layout_of,
 )
+from adapters.mapping.likenesses import candidates, written_days
 from adapters.mapping.people import NameColumn
 from adapters.mapping.specification import MappingSpec, Time
 
@@ -41,6 +42,7 @@ __all__ = [
     "Time",
     "TimeCell",
     "answer",
+    "candidates",
     "layout_of",
     "looks_foreign",
     "missing",
@@ -48,4 +50,5 @@ __all__ = [
     "not_there",
     "texts",
     "values_of",
+    "written_days",
 ]

@@ -17,7 +17,7 @@ from adapters.contract import (
 )
 from adapters.mapping.cells import Row
 from adapters.mapping.compiled import Mapping, Read
-from adapters.moment import start_of_day
+from adapters.moment import in_utc, start_of_day
 from adapters.vocabulary import LASTING, category_of
 
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
@@ -116,7 +116,7 @@ def _when(event: Event) -> tuple[bool, datetime, str]:
     # compare by the wall clock; by record id where they are equal.
     if event.start is None:
         return True, _LATEST, event.record_id
-    return False, event.start.at.astimezone(UTC), event.record_id
+    return False, in_utc(event.start.at), event.record_id
 
 
 def _left_out(read: Sequence[Read], query: Query) -> list[str]:

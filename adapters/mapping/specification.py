@@ -209,7 +209,7 @@ class LabelColumn(Settings):
 
 
 class Demographics(Settings):
-    """Columns about the person, for the right-person check only."""
+    """Columns about the person: to check who it is, or to look for them by birth."""
 
     name: Many | None = None
     birth_date: Annotated[Time, BeforeValidator(_column)] | None = None

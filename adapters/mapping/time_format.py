@@ -13,7 +13,7 @@ _ISO_SHAPE: Final = (
     r"\d{4}(?:-\d\d(?:-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
     r"\s?(?:Z|z|[+-]\d\d(?::?\d\d)?)?)?)?)?"
 )
-_MONTHS: Final = (
+MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
 )
@@ -25,8 +25,8 @@ _PARTS: Final = {
     "M": r"(?P<M>\d\d)",
     "S": r"(?P<S>\d\d)",
     "f": r"(?P<f>\d{1,9})",
-    "b": "(?P<b>" + "|".join(month[:3] for month in _MONTHS) + ")",
-    "B": "(?P<B>" + "|".join(_MONTHS) + ")",
+    "b": "(?P<b>" + "|".join(month[:3] for month in MONTHS) + ")",
+    "B": "(?P<B>" + "|".join(MONTHS) + ")",
     "z": r"(?P<z>Z|[+-]\d\d:?\d\d)",
 }
 _LOOSE: Final = frozenset("mdH")  # `5/3/2024`, `9:30`: one digit where it cannot blur
@@ -158,7 +158,7 @@ def _precision(written: str, letters: str) -> Precision:
 
 def _month(parts: dict[str, str]) -> int:
     if word := parts.get("B") or parts.get("b"):
-        return [month[:3] for month in _MONTHS].index(word[:3].lower()) + 1
+        return [month[:3] for month in MONTHS].index(word[:3].lower()) + 1
     return int(parts.get("m") or 1)
 
 

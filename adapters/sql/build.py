@@ -4,7 +4,7 @@ from pathlib import Path
 
 from adapters import tuples
 from adapters.source_file import fingerprint, read, wrong
-from adapters.sql.adapter import Own, Sql
+from adapters.sql.adapter import Own, Sql, SqlPlace
 from adapters.sql.bulk import SqlTable
 from adapters.sql.bulk_blocks import reads_of
 from adapters.sql.engine import Database, Place
@@ -32,9 +32,10 @@ def build(path: Path, surroundings: Surroundings) -> Sql:
         fingerprint=fingerprint(path),
         surroundings=surroundings,
     )
-    # A written query asks for one person, and Arrow is of the extra `population`.
-    if settings.relation is None or not tuples.is_possible():
-        return Sql(own)
+    if settings.relation is None:
+        return Sql(own)  # it asks for one person
+    if not tuples.is_possible():
+        return SqlPlace(own)  # Arrow is of the extra `population`
     return SqlTable(own, reads=reads_of(place))
 
 

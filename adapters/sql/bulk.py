@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, select
 
 from adapters.contract import Caveat
 from adapters.errors import AdapterError
-from adapters.sql.adapter import Own, Sql
+from adapters.sql.adapter import Own, SqlPlace
 from adapters.sql.faults import DRIVER_ERRORS, explained, too_slow
 from adapters.sql.relation import Relation
 from adapters.tuples import TupleQuery, TupleStream
@@ -106,7 +106,7 @@ async def _before(until: float, work: Coroutine[Any, Any, Result]) -> Result:
         raise (too_slow() if bound.expired() else explained(error)) from None
 
 
-class SqlTable(Sql):
+class SqlTable(SqlPlace):
     """A table or view, which can also be read as a whole."""
 
     def __init__(self, own: Own, *, reads: Reads) -> None:

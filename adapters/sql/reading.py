@@ -79,6 +79,14 @@ class TableReader:
             strange,
         )
 
+    async def born(
+        self, session: Connection, days: Sequence[str], *, limit: int
+    ) -> tuple[list[Row], bool]:
+        """Rows of whoever was born on a day so written; so many, and if any more."""
+        most = min(limit, self.bounds.records) + 1
+        rows, is_cut = await self._rows(session, self.relation.born(days, limit=most))
+        return rows[: most - 1], is_cut or len(rows) == most
+
     async def _rows(
         self, session: Connection, asked: Asked | None
     ) -> tuple[list[Row], bool]:

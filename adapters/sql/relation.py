@@ -98,7 +98,8 @@ class Relation:
             return None
 
         def made() -> Select[Any]:
-            statement = select(*self.columns.values()).where(self._rows(asked))
+            found = self._rows(self._who(asked))
+            statement = select(*self.columns.values()).where(found)
             statement = statement.limit(self._most(limit))
             return statement if kinds is None else statement.where(self._of_kinds())
 
@@ -114,16 +115,34 @@ class Relation:
             return None
 
         def made() -> Select[Any]:
-            telling = _about_people(self.spec)
-            shown = (
-                self._apart(found) if name in telling else literal_column("''")
-                for name, found in self.columns.items()
-            )
-            people = select(*shown).where(self._rows(asked)).distinct()
-            return people.limit(self._most(limit))
+            return self._people(self._who(asked), limit)
 
         values = {**asked, "most": limit}
         return Asked(self._statement(("people", *asked), made), values)
+
+    def born(self, days: Sequence[str], *, limit: int) -> Asked:
+        """Who was born on a day, as the column of birth dates may write that."""
+        own = self.place.c[self._born[0]]
+        values = {"born": parameters(own, days, by=self.by), "most": limit}
+
+        def made() -> Select[Any]:
+            return self._people(holds(own, "born", by=self.by), limit)
+
+        return Asked(self._statement(("born",), made), values)
+
+    def _people(self, who: ColumnElement[bool], limit: int) -> Select[Any]:
+        telling = _about_people(self.spec)
+        shown = (
+            self._apart(found) if name in telling else literal_column("''")
+            for name, found in self.columns.items()
+        )
+        people = select(*shown).where(self._rows(who)).distinct()
+        return people.limit(self._most(limit))
+
+    @property
+    def _born(self) -> tuple[str, ...]:
+        born = self.spec.person.birth_date
+        return born.columns if born else ()
 
     def strange(self, asked: Words) -> Asked | None:
         """How many rows are of a kind that the mapping does not translate."""
@@ -204,8 +223,8 @@ class Relation:
     def _telling_apart(self) -> ColumnElement[Any] | None:
         spec = self.spec
         name = next((each.column for each in spec.identifiers if each.key), None)
-        if name is None and spec.person.birth_date is not None:
-            name = spec.person.birth_date.columns[0]
+        if name is None:
+            name = next(iter(self._born), None)
         return None if name is None else func.trim(cast(self.place.c[name], String))
 
     def _apart(self, own: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -231,13 +250,12 @@ class Relation:
             )
         )
 
-    def _rows(self, asked: Words) -> ColumnElement[bool]:
+    def _rows(self, who: ColumnElement[bool]) -> ColumnElement[bool]:
         """Rows of whoever this finds, read from the table itself.
 
         SQLite takes what an index holds from the index: were that damaged, a row
         would come under the name of another person than its own.
         """
-        who = self._who(asked)
         if not self.numbered:
             return who
         number: ColumnElement[int] = literal_column(_NUMBER)

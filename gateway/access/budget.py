@@ -39,3 +39,7 @@ class PeopleBudget:
         if len(self._spent) > _MOST_CALLERS:
             self._spent.popitem(last=False)
         return None
+
+    def forgive(self, requester: Requester, person: Subject) -> None:
+        """As it turns out, a person counts no more, if they did."""
+        self._spent.get((requester.issuer, requester.subject), {}).pop(person, None)

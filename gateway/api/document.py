@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from adapters import vocabulary as events
+from adapters.site.ticket import Handed
 from gateway.api.break_glass import (
     BreakGlassQueue,
     BreakGlassRequest,
@@ -22,6 +23,7 @@ from gateway.api.break_glass import (
 )
 from gateway.api.decisions import ExplainRequest
 from gateway.api.explanation import Explanation
+from gateway.api.findings import FindingsSearch, SourceFindings
 from gateway.api.health import Health, ProblemKind
 from gateway.api.journey_request import JourneyRequest
 from gateway.api.policy import analysis_shapes as analysed
@@ -32,6 +34,13 @@ from gateway.api.policy.questions import PolicyDraft, PolicyReplay, PolicyWhatIf
 from gateway.api.policy.sets import PolicySetDetail, PolicySetList
 from gateway.api.policy.vocabulary import PolicyVocabulary
 from gateway.api.registry import PurposeList, SourceList
+from gateway.api.sites import (
+    SiteConfirmation,
+    SiteKeys,
+    SiteList,
+    SiteRegistration,
+    SiteRevocation,
+)
 from gateway.break_glass.reasons import FINDINGS, REASONS
 from gateway.journey.journey import Journey, Unmet
 from gateway.policy.plan import SUPPORTED
@@ -41,7 +50,8 @@ from policies import vocabulary as policy
 # What routes answer with; the shapes inside these come by themselves.
 _ANSWERS: Final = (
     *(Journey, SourceList, PurposeList, Health, ProblemKind, Unmet),
-    *(BrokenGlass, BreakGlassQueue, Explanation),
+    *(BrokenGlass, BreakGlassQueue, Explanation, SourceFindings),
+    *(SiteKeys, SiteList, Handed),
     *(PolicyVocabulary, PolicySetDetail, PolicySetList, administered.DocumentList),
     *(administered.AgreementVersion, administered.LocalRuleVersion),
     *(analysed.PolicyCheckReport, analysed.PolicyDifference),
@@ -49,7 +59,8 @@ _ANSWERS: Final = (
 )
 # What routes take; the models inside these come by themselves.
 _TAKEN: Final[tuple[type[BaseModel], ...]] = (
-    *(BreakGlassRequest, BreakGlassReview, ExplainRequest),
+    *(BreakGlassRequest, BreakGlassReview, ExplainRequest, FindingsSearch),
+    *(SiteRegistration, SiteConfirmation, SiteRevocation),
     *(JourneyRequest, Approval, Rollback),
     *(PolicyDraft, PolicyReplay, PolicyWhatIf),
 )

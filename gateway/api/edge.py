@@ -8,7 +8,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.address import refuse_identifier
 from gateway.problems import RequestError, problem_response
-from gateway.settings import Settings
+from gateway.settings import Http
 
 # Headers that settle who is asking, for what, or how a body is read: two of one
 # kind are two answers, and whoever stands before us may have read the other.
@@ -39,6 +39,9 @@ _ONCE: Final = frozenset(
     }
 )
 _ADMIN: Final = "/v1/admin/"  # whose documents are larger than questions
+# Whose bodies are large: they are read once it is known who sends them, and bounded
+# there.
+_READ_LATER: Final = re.compile(r"/v1/relay/[^/]+/answers/[^/]+")
 _CACHEABLE: Final = ("/openapi.json", "/docs", "/static/", "/.well-known/jwks.json")
 _UUID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
@@ -48,13 +51,20 @@ _CORRELATION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _log = structlog.get_logger("throughline.edge")
 
 
+class Listening(Protocol):
+    """A configuration that says how much of a request is read: of any service."""
+
+    @property
+    def http(self) -> Http: ...
+
+
 class EdgeMiddleware:
     """Stands before the whole app; one of the two places that catch everything."""
 
     def __init__(
         self,
         app: ASGIApp,
-        settings: Settings,
+        settings: Listening,
         new_id: Callable[[], uuid.UUID] = uuid.uuid4,
     ) -> None:
         self._app = app
@@ -72,6 +82,9 @@ class EdgeMiddleware:
         try:
             refuse_identifier(scope["path"], scope["query_string"])
             _refuse_duplicates(headers)
+            if _READ_LATER.fullmatch(scope["path"]):
+                await self._answer(scope, receive, reply)
+                return
             most = self._most(scope["path"])
             body = await self._body(headers, receive, most=most)
         except RequestError as error:

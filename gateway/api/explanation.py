@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from gateway.audit.records import instant
+from gateway.access.evidence import would_permit
+from gateway.audit.records import Relation, instant
 from gateway.decisions.entries import Entry
 from gateway.decisions.explained import Explained
-from gateway.journey.journey import Shape
+from gateway.journey.completeness import timestamp
+from gateway.journey.journey import RelationshipShown, Shape
 from policies.canonical import sha256_of
 from policies.request import Request
 
@@ -20,12 +22,16 @@ class DecisionReason(Shape, frozen=True, kw_only=True):
 
 
 class NearMiss(Shape, frozen=True, kw_only=True):
-    """One attribute that, being any of `needed` instead, would have permitted."""
+    """One attribute that, being any of `needed` instead, would have permitted.
+
+    `means` says of a relationship what, at your own organisation, would show it.
+    """
 
     attribute: str
     needed: list[str]
     under: str
     why: str
+    means: str | None
 
 
 class CellExplained(Shape, frozen=True, kw_only=True):
@@ -49,9 +55,11 @@ class CellExplained(Shape, frozen=True, kw_only=True):
 class Explanation(Shape, frozen=True, kw_only=True):
     """A decision: on what it rested, and each of its cells.
 
-    `caller` is told to the privacy officer of the organisation they asked for.
-    `refused` is the problem's code where nothing was asked. `request_hash` is of all
-    that the decision rested on beside the documents; `at`, the time it was made for.
+    `evidence` is what was found at the asking organisation's own sources, among the
+    `relationships`. `caller` is told to the privacy officer of the organisation they
+    asked for. `refused` is the problem's code where nothing was asked. `request_hash`
+    is of all that the decision rested on beside the documents; `at`, the time it was
+    made for.
     """
 
     decision_id: str | None
@@ -66,6 +74,7 @@ class Explanation(Shape, frozen=True, kw_only=True):
     role: str
     assurance: str | None
     relationships: list[str]
+    evidence: list[RelationshipShown]
     agreement: str | None
     break_glass: bool
     refused: str | None
@@ -95,11 +104,22 @@ def explanation_of(
         role=asked.role,
         assurance=asked.assurance,
         relationships=sorted(asked.relationships),
+        evidence=[_evidence(each) for each in about.basis.shown] if about else [],
         agreement=asked.agreement,
         break_glass=asked.break_glass,
         refused=about.code if about else None,
         request_hash=_hash(asked),
         cells=[_told(each) for each in found],
+    )
+
+
+def _evidence(shown: Relation) -> RelationshipShown:
+    return RelationshipShown(
+        kind=shown.kind,
+        organisation=shown.organisation,
+        reference=shown.reference,
+        as_of=timestamp(shown.as_of),
+        expires=timestamp(shown.expires),
     )
 
 
@@ -138,6 +158,9 @@ def _told(cell: Explained) -> CellExplained:
                 needed=list(each.needed),
                 under=each.under,
                 why=each.why,
+                means=would_permit(each.needed)
+                if each.attribute == "relationship"
+                else None,
             )
             for each in cell.near_misses
         ],

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 import msgspec
 
 from adapters import nhs_number
+from adapters.warrant import Exchange
 from gateway.audit.canonical import canon
 from gateway.audit.keys import Subject
 
@@ -62,6 +63,20 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A relationship that a record at the asker's own organisation showed, and when.
+
+    `reference` is a source and a keyed hash of one of its records.
+    """
+
+    kind: str
+    organisation: str
+    reference: str
+    as_of: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
     """What decisions rested on beside the documents, so that they can be told again.
 
@@ -76,11 +91,16 @@ class Basis:
     at: datetime
     justified: bool = False
     reason_hmac: str | None = None
+    shown: tuple[Relation, ...] = ()  # among the relationships, those that were found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOutcome:
-    """What became of one source; `count` is events released, None if not known."""
+    """What became of one source; `count` is events released, None if not known.
+
+    `traced` is how many statements of merges it made where it was asked for them;
+    `untraced` why it made none.
+    """
 
     source: str
     state: str
@@ -90,6 +110,9 @@ class SourceOutcome:
     as_of: datetime | None = None
     took_ms: int | None = None
     sub_root: str | None = None
+    exchanges: tuple[Exchange, ...] = ()  # with a site, which records them too
+    traced: int | None = None
+    untraced: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +125,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A question is about to be asked of these sources, and this is why it may be."""
+    """A question is about to be asked of these sources, and this is why it may be.
+
+    With `sought`, these relationships are looked for at the asker's own sources, and
+    each decision supposes one of them; the question itself is another record. With
+    `described_by`, the sources are asked whom they hold that is like the person, as
+    these sources described them; a decision of one of those is that it may be told.
+    """
 
     kind: ClassVar[str] = "intent"
     journey: str
@@ -117,6 +146,9 @@ class Intent:
     decision: str | None = None
     basis: Basis | None = None
     break_glass: str | None = None  # the id of the broken glass it was asked under
+    exchange: Exchange | None = None  # at a site: the gateway's question
+    sought: tuple[str, ...] = ()
+    described_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +181,21 @@ class Denied:
     decision: str | None = None
     basis: Basis | None = None
     break_glass: str | None = None
+    exchange: Exchange | None = None  # at a site: the gateway's question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTaken:
+    """A site did not take a question, and asked no source.
+
+    `digest` is the SHA-256 of what came, None where it was not even read whole;
+    `question` its id, where that is to be believed: it was signed by the gateway.
+    """
+
+    kind: ClassVar[str] = "not_taken"
+    code: str
+    digest: str | None
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +298,7 @@ AuditRecord: TypeAlias = (
     | Intent
     | Outcome
     | Denied
+    | NotTaken
     | BreakGlass
     | Explained
     | SourceCheck

@@ -33,6 +33,7 @@ from gateway.checking.report import Finding, Report, not_asked, note, ok, wrong
 from gateway.checking.rows import read_rows
 from gateway.clock import Clock
 from gateway.service import VERSION
+from gateway.sources import Means as Shared
 from gateway.sources import open_registered
 
 _ABILITIES: Final[tuple[type[Any], ...]] = (Watches, Forgets, Tuples, TellsRejected)
@@ -74,8 +75,7 @@ async def check_source(registered: Registered, means: Means) -> Report:
         source = open_registered(
             registered.settings,
             registered.keeping_in(state),
-            transport=transport,
-            now=means.clock.now,
+            Shared(transport=transport, now=means.clock.now),
         )
     except ConfigurationError as error:
         return _unopened(registered, str(error), where=registered.file)

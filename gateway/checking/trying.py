@@ -33,7 +33,7 @@ from gateway.journey.journey import as_json
 from gateway.journey.question import Question, Require
 from gateway.problems import RequestError, problem_of
 from gateway.service import VERSION
-from gateway.sources import Source, open_registered
+from gateway.sources import Means, Source, open_registered
 from policies import vocabulary
 from policies.clauses import Agreement, Signature
 from policies.compile import PolicySet, compile_set
@@ -80,8 +80,7 @@ async def try_source(registered: Registered, trial: Trial) -> Tried:
         source = open_registered(
             registered.settings,
             registered.keeping_in(type(state)(own)),
-            transport=transport,
-            now=trial.clock.now,
+            Means(transport=transport, now=trial.clock.now),
         )
         try:
             return await _tried(registered, source, trial)

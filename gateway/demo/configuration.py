@@ -97,6 +97,6 @@ client_id = "{desk}"
 organisations = [{everyone}]
 roles = ["administrator", "privacy-officer"]
 purposes = []
-scopes = ["policy:read", "policy:write", "policy:approve"]
+scopes = ["policy:read", "policy:write", "policy:approve", "source:write"]
 capacities = ["caldicott"]
 """

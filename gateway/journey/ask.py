@@ -5,14 +5,36 @@ answered is checked for the right person and sealed before it leaves this file.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
-from adapters.contract import Answer, Caveat, Identifier, Identifiers, Query
-from adapters.errors import AdapterError, Unavailable
-from gateway.clock import Clock
-from gateway.journey import identity, seal
+from adapters.contract import (
+    Answer,
+    Candidate,
+    Caveat,
+    Identifier,
+    Identifiers,
+    Matches,
+    Person,
+    Query,
+    Traced,
+    Traces,
+)
+from gateway.journey import identity, seal, tying
+from gateway.journey.calling import (
+    SECOND_ROUND_S,
+    Lanes,
+    Means,
+    Missed,
+    Told,
+    call,
+    likenesses,
+    trace,
+)
+from gateway.journey.contradiction import contradicts
+from gateway.journey.in_hand import in_hand
 from gateway.journey.outcome import (
     Answered,
     Asked,
@@ -24,12 +46,22 @@ from gateway.journey.outcome import (
 )
 from gateway.sources import Source
 
-# Another round is only worth starting with this long left.
-SECOND_ROUND_S: Final = 0.5
+__all__ = [
+    "MOST_ROUNDS",
+    "SECOND_ROUND_S",
+    "Errand",
+    "FanOut",
+    "Lanes",
+    "Means",
+    "Missed",
+    "ask_all",
+    "ask_tied",
+    "match_all",
+]
+
 # A local identifier may lead to an NHS number, that to another local identifier, and
 # that to rows which have no other; further than this nobody has been seen to be.
 MOST_ROUNDS: Final = 4
-RETRY_PAUSE_S: Final = 0.1
 # A wait ends a little late; without room for that a silent source would leave just
 # less than a second round needs.
 _LATE_S: Final = 0.1
@@ -50,32 +82,10 @@ class FanOut:
 
     asked: tuple[Asked, ...]
     known: identity.Known
+    cases: "tuple[_Case, ...]" = field(default=(), repr=False)  # for this file alone
 
 
-class Lanes:
-    """How many questions are in flight at each source, over all journeys."""
-
-    def __init__(self, per_source: int) -> None:
-        self._per_source = per_source
-        self._lanes: dict[str, asyncio.Semaphore] = {}
-
-    def of(self, source: Source) -> asyncio.Semaphore:
-        """The lane of one source; waiting in it is bounded by the deadline."""
-        return self._lanes.setdefault(source.id, asyncio.Semaphore(self._per_source))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What a fan-out may use: time, and room at each source."""
-
-    clock: Clock
-    lanes: Lanes
-    deadline: float  # on the clock's monotonic scale, seconds
-    source_s: float  # for one call
-
-    def left(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - self.clock.monotonic()
+_Work = asyncio.Task[Reply] | asyncio.Task[Told]
 
 
 @dataclass(slots=True)
@@ -83,7 +93,11 @@ class _Case:
     """One source's part of the fan-out: its calls, first and again."""
 
     errand: Errand
+    before: "Sequence[_Case]" = ()  # of another fan-out about the same person
     calls: list[asyncio.Task[Reply]] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)  # of the calls
+    # What it says of merges, by whom it was asked of.
+    traces: dict[Identifiers, asyncio.Task[Told]] = field(default_factory=dict)
     asked: frozenset[Identifier] = frozenset()
     out_of_time: bool = field(default=False)
     in_dispute: bool = field(default=False)
@@ -93,6 +107,15 @@ class _Case:
         said = [call.result().said for call in self.calls if call.done()]
         return [each for each in said if isinstance(each, Answer)]
 
+    def contradicted(self, known: identity.Known) -> bool:
+        """Whether it told, by its own word, of another than it was asked about."""
+        return any(
+            isinstance(said := call.result().said, Answer)
+            and contradicts(query.person, said, known)
+            for query, call in zip(self.queries, self.calls, strict=True)
+            if call.done()
+        )
+
     def fresh(self, known: frozenset[Identifier]) -> frozenset[Identifier]:
         """Those of the known identifiers that it could still usefully be asked by."""
         source, answers = self.errand.source, self.answers()
@@ -100,11 +123,8 @@ class _Case:
             return frozenset()
         if len(answers) < len(self.calls):
             return frozenset()  # still busy or failed: once is enough
-        taught = frozenset(
-            each
-            for answer in answers
-            if source.adapter.profile.whole_person and answer.person is not None
-            for each in answer.person.identifiers
+        taught = (
+            self._told_whole() if source.adapter.profile.whole_person else frozenset()
         )
         return frozenset(
             each
@@ -112,42 +132,98 @@ class _Case:
             if each.system in source.identifier_systems
         )
 
+    def _told_whole(self) -> frozenset[Identifier]:
+        """By what is known whom an answer told all of: not whom it was not asked of."""
+        said = [
+            (q, c.result().said) for q, c in zip(self.queries, self.calls, strict=True)
+        ]
+        return frozenset(
+            each
+            for query, answer in said
+            if isinstance(answer, Answer) and answer.person is not None
+            if not _is_flagged(answer)
+            if not identity.names_another(
+                identity.first_known(query.person), answer.person.identifiers
+            )
+            for each in answer.person.identifiers
+        )
+
     def lacks(self, disputed: frozenset[str]) -> bool:
         """Whether it may hold rows that only an identifier in dispute would reach."""
         source, answers = self.errand.source, self.answers()
         told_whole = source.adapter.profile.whole_person and any(
-            answer.person is not None for answer in answers
+            answer.person is not None and not _is_flagged(answer) for answer in answers
         )
         return bool(answers and disputed & source.identifier_systems and not told_whole)
 
+    def doubts(self, strange: frozenset[Identifier]) -> bool:
+        """Whether it may hold records under what may, or may not, be the person's."""
+        known = self.errand.source.identifier_systems
+        return bool(self.answers()) and any(each.system in known for each in strange)
+
+    def work(self) -> list[_Work]:
+        """All that was begun."""
+        return [*self.calls, *self.traces.values()]
+
+    def statements(self) -> list[Traced]:
+        """What it stated of merges, as far as it is in hand."""
+        told = [each.result() for each in self.traces.values() if each.done()]
+        return [each for said in told if isinstance(said, tuple) for each in said]
+
+    def begin(self, query: Query, means: Means) -> list[_Work]:
+        """`start`, and ask it beside that what it merged, if it can tell."""
+        source, person = self.errand.source, query.person
+        begun: list[_Work] = [self.start(query, means)]
+        tracer = source.adapter
+        if not source.traces or not isinstance(tracer, Traces):
+            return begun
+        in_hand = (
+            c.traces.get(person) for c in self.before if c.errand.source is source
+        )
+        tracing = next(filter(None, in_hand), None)
+        if tracing is None:
+            tracing = asyncio.create_task(trace(source, person, means, tracer=tracer))
+        self.traces[person] = tracing
+        return [*begun, tracing]
+
     def start(self, query: Query, means: Means) -> asyncio.Task[Reply]:
-        """Begin to ask, and remember by what."""
-        call = asyncio.create_task(_call(self.errand.source, query, means))
-        self.calls.append(call)
+        """Begin to ask, and remember by what; what is in hand is not asked again."""
+        source = self.errand.source
+        had = in_hand(source, query, _had(source, self.before))
+        asking = _given(had) if had else call(source, query, means)
+        calling = asyncio.create_task(asking)
+        self.calls.append(calling)
+        self.queries.append(query)
         self.asked |= query.person.every
-        return call
+        return calling
 
 
 async def ask_all(
-    errands: Sequence[Errand], person: Identifiers, means: Means
+    errands: Sequence[Errand],
+    person: Identifiers,
+    means: Means,
+    *,
+    before: FanOut | None = None,
 ) -> FanOut:
     """Ask every errand's source about the person; one `Asked` per errand, in order.
 
-    Never raises for what a source does. Cancelling it cancels every call.
+    What was answered `before`, of the same person and under the same set, is not
+    asked again. Never raises for what a source does. Cancelling it cancels every call.
     """
-    cases = [_Case(errand) for errand in errands]
+    earlier = before.cases if before is not None else ()
+    cases = [_Case(errand, earlier) for errand in errands]
     try:
         known = await _rounds(cases, person, means)
     finally:
         for case in cases:
-            for call in case.calls:
-                call.cancel()
+            for work in case.work():
+                work.cancel()
     asked = []
     for case in cases:
         asked.append(_asked(case, known))
         if any(len(answer.events) > _MANY for answer in case.answers()):
             await asyncio.sleep(0)  # all at once would hold up the other journeys
-    return FanOut(asked=tuple(asked), known=known)
+    return FanOut(asked=tuple(asked), known=known, cases=tuple(cases))
 
 
 async def _rounds(
@@ -155,20 +231,33 @@ async def _rounds(
 ) -> identity.Known:
     """Ask all, then again by what answers taught, until nothing new is learned."""
     begun = [
-        case.start(query, means)
+        work
         for case in cases
         if isinstance(query := case.errand.query, Query)
         and _askable(case.errand.source, person)
+        for work in case.begin(query, means)
     ]
     for _ in range(MOST_ROUNDS - 1):
         await _settle(begun, means.left() - _reserve(means))
         begun = _ask_again(cases, person, means)
         if not begun:
             break
-    await _settle([call for case in cases for call in case.calls], None)
+    await _settle([work for case in cases for work in case.work()], None)
     known = _known(cases, person)
     _note_unasked(cases, person, known)
     return known
+
+
+def _had(source: Source, earlier: "Sequence[_Case]") -> Iterator[tuple[Query, Reply]]:
+    """What a source replied in another fan-out, each to its query."""
+    for case in earlier:
+        if case.errand.source is source:
+            for query, call in zip(case.queries, case.calls, strict=True):
+                yield query, call.result()
+
+
+async def _given(reply: Reply) -> Reply:
+    return reply
 
 
 def _reserve(means: Means) -> float:
@@ -180,10 +269,10 @@ def _askable(source: Source, person: Identifiers) -> bool:
     return any(each.system in source.identifier_systems for each in person.every)
 
 
-async def _settle(calls: Sequence[asyncio.Task[Reply]], wait_s: float | None) -> None:
-    if calls:
-        # Without a bound this still ends: each call bounds itself by the deadline.
-        await asyncio.wait(calls, timeout=None if wait_s is None else max(wait_s, 0))
+async def _settle(work: Sequence[_Work], wait_s: float | None) -> None:
+    if work:
+        # Without a bound this still ends: each bounds itself by the deadline.
+        await asyncio.wait(work, timeout=None if wait_s is None else max(wait_s, 0))
 
 
 def _known(cases: Sequence[_Case], person: Identifiers) -> identity.Known:
@@ -191,15 +280,26 @@ def _known(cases: Sequence[_Case], person: Identifiers) -> identity.Known:
         return identity.ambiguous(person)
     subjects = []
     keys = set()
+    people = []
     for case in cases:
         for answer in case.answers():
-            if any(flag.present for flag in answer.flags):
-                continue  # what is to stay unseen teaches nobody
+            if _is_flagged(answer):
+                continue
             keys.add(case.errand.source.adapter.profile.key_system)
             subjects += _taught(answer)
-    return identity.learn(
-        person, subjects, frozenset(key for key in keys if key is not None)
+            people += [answer.person] if answer.person is not None else []
+    learn = partial(
+        identity.learn, person, subjects, frozenset(k for k in keys if k is not None)
     )
+    ties = tying.ties((c.errand.source.id, c.answers(), c.statements()) for c in cases)
+    known = learn(ties=ties)
+    astray = tying.contradicted(known, people) if known.same else frozenset()
+    return learn(ties=ties.without(astray)) if astray else known
+
+
+def _is_flagged(answer: Answer) -> bool:
+    """What is to stay unseen teaches nobody, and is asked for as a stranger is."""
+    return any(flag.present for flag in answer.flags)
 
 
 def _taught(answer: Answer) -> list[frozenset[Identifier]]:
@@ -224,15 +324,16 @@ def _is_shared_at(case: _Case) -> bool:
 
 def _ask_again(
     cases: Sequence[_Case], person: Identifiers, means: Means
-) -> list[asyncio.Task[Reply]]:
+) -> list[_Work]:
     """Begin another round: identifiers that answers taught, where they help."""
-    learned = _known(cases, person).identifiers.every - person.every
+    known = _known(cases, person)
+    learned = known.identifiers.every - person.every
     begun = []
     for case in cases:
         query, fresh = case.errand.query, case.fresh(learned)
         if isinstance(query, Query) and fresh and means.left() >= SECOND_ROUND_S:
-            narrowed = replace(query, person=identity.only(fresh))
-            begun.append(case.start(narrowed, means))
+            for asking in identity.askings(known, fresh):
+                begun += case.begin(replace(query, person=asking), means)
     return begun
 
 
@@ -244,54 +345,74 @@ def _note_unasked(
     Without the mark a source would seem to have told all it holds.
     """
     learned = known.identifiers.every - person.every
+    strange = tying.strange(known)
     for case in cases:
         case.out_of_time = bool(case.fresh(learned))
-        case.in_dispute = case.lacks(known.disputed)
+        case.in_dispute = case.lacks(known.disputed) or case.doubts(strange)
 
 
-async def _call(source: Source, query: Query, means: Means) -> Reply:
-    began = means.clock.monotonic()
-    until = began + max(0.0, min(means.source_s, means.left()))
-    in_lane = False
-    said: Answer | Failure | NotAsked
+async def ask_tied(
+    before: FanOut, tied: Mapping[str, identity.Known], means: Means
+) -> FanOut:
+    """Ask sources, by id, once more: by the identifiers that demographics led to.
+
+    What they say is joined to what they said. Where nothing is found by those, or
+    some of it turns out to be another's, the source's earlier answer stands as it was;
+    but where it told of another than it was asked about, that counts against it.
+    """
+    begun = {}
+    for case in before.cases:
+        source_id, query = case.errand.source.id, case.errand.query
+        if source_id in tied and isinstance(query, Query):
+            own = Identifiers(others=tied[source_id].tied)
+            case.start(replace(query, person=own), means)
+            begun[source_id] = case
     try:
-        async with asyncio.timeout(until - began), means.lanes.of(source):
-            in_lane = True
-            said = seal.sound(await _patiently(source, query, means, until=until))
-    except TimeoutError:
-        said = (
-            Failure(state="timeout", reason="deadline", domain="source")
-            if in_lane
-            else NotAsked(reason="overloaded")
+        await _settle([case.calls[-1] for case in begun.values()], None)
+    finally:
+        for case in begun.values():
+            case.calls[-1].cancel()
+    asked = tuple(
+        _joined(each, begun[each.source.id], tied[each.source.id])
+        if each.source.id in begun
+        else each
+        for each in before.asked
+    )
+    return replace(before, asked=asked)
+
+
+def _joined(earlier: Asked, case: _Case, known: identity.Known) -> Asked:
+    """What became of a source, now that it was asked by demographics too."""
+    asked, said = _asked(case, known), case.calls[-1].result().said
+    was, now = earlier.outcome, asked.outcome
+    is_nobody = isinstance(said, Answer) and said.person is None
+    if (
+        isinstance(was, Answered)
+        and isinstance(now, Answered)
+        and not is_nobody
+        and now.mismatched == was.mismatched
+    ):
+        # Who the person is, is told by those who know them by an identifier.
+        joined = replace(now, header=was.header, by_demographics=not was.known)
+        return replace(asked, outcome=joined)
+    if isinstance(was, Answered) and isinstance(now, Answered) and now.contradicted:
+        wrong = replace(was, mismatched=now.mismatched, contradicted=True)
+        return replace(earlier, outcome=wrong)
+    return earlier
+
+
+async def match_all(
+    described: Sequence[tuple[Source, Matches, Person]], means: Means, *, limit: int
+) -> list[tuple[Candidate, ...] | Missed]:
+    """Whom each source's adapter tells of that may be the one described to it.
+
+    In their order. Bounded as questions are; never raises for what a source does.
+    """
+    return await asyncio.gather(
+        *(
+            likenesses(source, adapter, person, means=means, limit=limit)
+            for source, adapter, person in described
         )
-    except AdapterError as error:
-        said = _failure(error)
-    except Exception:  # noqa: BLE001 - an adapter's own defect may not spoil the others
-        said = Failure(state="error", reason="adapter_defect", domain="adapter")
-    took = round((means.clock.monotonic() - began) * 1000)
-    return Reply(said, means.clock.now(), took)
-
-
-async def _patiently(
-    source: Source, query: Query, means: Means, *, until: float
-) -> Answer:
-    """Ask, and once more if the source was only unavailable and time allows."""
-    try:
-        return await source.adapter.ask(query)
-    except Unavailable as error:
-        pause = max(RETRY_PAUSE_S, error.retry_after_s or 0)
-        if until - means.clock.monotonic() < pause + SECOND_ROUND_S:
-            raise
-        await asyncio.sleep(pause)
-    return await source.adapter.ask(query)
-
-
-def _failure(error: AdapterError) -> Failure:
-    return Failure(
-        state="unavailable" if isinstance(error, Unavailable) else "error",
-        reason=error.reason,
-        domain=error.domain,
-        retry_after_s=error.retry_after_s,
     )
 
 
@@ -299,7 +420,7 @@ def _asked(case: _Case, known: identity.Known) -> Asked:
     source, query = case.errand.source, case.errand.query
     if not isinstance(query, Query):
         return Asked(source=source, outcome=query, categories=frozenset())
-    replies = [call.result() for call in case.calls]
+    replies = _settled(case, known)
     if not replies:
         reason = "no_time" if case.out_of_time else "no_hint"
         return Asked(
@@ -309,13 +430,46 @@ def _asked(case: _Case, known: identity.Known) -> Asked:
             since=query.since,
         )
     outcome: Outcome = seal.sealed(source, replies, known, out_of_time=case.out_of_time)
-    if case.in_dispute and isinstance(outcome, Answered):
-        doubt = Caveat("identifier_disputed")
-        outcome = replace(outcome, caveats=(*outcome.caveats, doubt))
+    untraced = _untraced(case)
+    if isinstance(outcome, Answered):
+        doubts = [Caveat("identifier_disputed")] * case.in_dispute
+        doubts += [Caveat("trace_failed")] * (untraced is not None)
+        outcome = replace(
+            outcome,
+            caveats=(*outcome.caveats, *doubts),
+            contradicted=case.contradicted(known),
+        )
     return Asked(
         source=source,
         outcome=outcome,
         categories=query.categories,
         since=query.since,
         took_ms=sum(reply.took_ms for reply in replies),
+        exchanges=query.warrant.exchanges.every if query.warrant else (),
+        traced=len(case.statements()) if case.traces and untraced is None else None,
+        untraced=untraced,
     )
+
+
+def _settled(case: _Case, known: identity.Known) -> list[Reply]:
+    """Its replies; emptied where it was asked by what is no longer thought theirs."""
+    strange = tying.strange(known)
+    return [
+        seal.set_aside(call.result())
+        if query.person.every <= strange
+        else call.result()
+        for query, call in zip(case.queries, case.calls, strict=True)
+    ]
+
+
+def _untraced(case: _Case) -> str | None:
+    """Why it did not tell what it merged, where it was asked and did not."""
+    for each in case.traces.values():
+        match each.result():
+            case Failure(reason=reason) | NotAsked(reason=reason):
+                return reason
+            case Denied(said_by=said_by):
+                return said_by
+            case _:
+                pass
+    return None

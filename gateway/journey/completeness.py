@@ -12,6 +12,7 @@ from typing import Final, assert_never
 from adapters.contract import Caveat
 from adapters.vocabulary import INCOMPLETE, OF_SOURCE
 from gateway.journey import sentences
+from gateway.journey.identity import BY_DEMOGRAPHICS
 from gateway.journey.journey import (
     CaveatCount,
     Completeness,
@@ -31,7 +32,12 @@ BY_POLICY: Final = frozenset({"policy", "optout_unconfirmed"})  # reasons to wit
 _DEFAULT_RETRY_S: Final = 5
 # What may be said where nothing may be said of the person: how the source is, and
 # what we could not ask it by. Without the latter it would seem to have told all.
-_OF_NOBODY: Final = OF_SOURCE | {"second_round_failed", "identifier_disputed"}
+_OF_NOBODY: Final = OF_SOURCE | {
+    *("second_round_failed", "identifier_disputed", "trace_failed"),
+    # Where nobody is known by an identifier, somebody like the person may be there.
+    *("possible_match", "too_many_alike", "likeness_failed"),
+    *("likeness_disputed", "likeness_not_permitted"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +76,9 @@ def standing(source: ReleasedSource, now: datetime) -> Standing:
             )
         case NotAsked(reason=reason):
             return Standing(state="not_asked", reason=reason, domain="gateway")
-        case Denied():
-            return Standing(state="denied", reason="policy", domain="policy")
+        case Denied(said_by=said_by):
+            reason = "site" if said_by == "site" else "policy"
+            return Standing(state="denied", reason=reason, domain="policy")
         case _ as never:
             assert_never(never)
 
@@ -128,6 +135,9 @@ def _gaps(source: ReleasedSource, stood: Standing, window: Window) -> list[Gap]:
     found: list[tuple[frozenset[str], str]] = []
     if denied:
         found.append((denied, sentences.denied(registered, denied)))
+    if source.refused:
+        refused = sentences.refused(registered, source.refused)
+        found.append((source.refused, refused))
     if source.withheld:
         withheld = source.withheld_categories or asked
         why = sentences.gap(registered, "withheld", _held_back(source))
@@ -188,7 +198,7 @@ def _complete_for(
     for source, stood in inside:
         cells = frozenset(source.plan.decisions) & _held(source)
         in_question |= cells
-        lacking |= source.plan.denied
+        lacking |= source.plan.denied | source.refused
         if source.withheld:
             lacking |= source.withheld_categories or cells
         if not stood.answered or _cut_short(source) or narrowed_to(source, window):
@@ -208,6 +218,7 @@ def _statement(
                 reason=stood.reason,
                 answered=stood.answered,
                 denied=source.plan.denied,
+                refused=source.refused,
                 caveats=caveats(source),
                 asked_since=narrowed_to(source, window),
                 withheld=source.withheld > 0,
@@ -266,7 +277,9 @@ def caveats(source: ReleasedSource) -> tuple[Caveat, ...]:
         return ()
     if source.silent or not outcome.known:
         return tuple(c for c in outcome.caveats if c.code in _OF_NOBODY)
-    return outcome.caveats
+    tied = sum(each.link.method == BY_DEMOGRAPHICS for each, _ in source.entries)
+    doubt = (Caveat("tied_by_demographics", tied),) if tied else ()
+    return (*outcome.caveats, *doubt)
 
 
 def timestamp(at: datetime) -> str:

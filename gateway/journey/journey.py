@@ -134,10 +134,19 @@ class EventDetail(Shape, frozen=True, kw_only=True):
 
 
 class EventLink(Shape, frozen=True, kw_only=True):
-    """How the record was tied to the person, and how sure that is (0 to 1)."""
+    """How the record was tied to the person, and how sure that is (0 to 1).
+
+    By `demographics` alone: with the grade of FHIR's `$match`, and which fields agreed.
+    By `superseded_number` or `merged_identifier`: which source stated it, and when it
+    says it happened, each null where that may not be told.
+    """
 
     method: str
     confidence: float
+    grade: Literal["certain", "probable", "possible", "certainly-not"] | None
+    agreed: tuple[str, ...]
+    said_by: str | None
+    said_at: MomentText | None
 
 
 class Provenance(Shape, frozen=True, kw_only=True):
@@ -176,11 +185,15 @@ class JourneyEvent(Shape, frozen=True, kw_only=True):
 
 
 class Discrepancy(Shape, frozen=True, kw_only=True):
-    """Something the sources do not agree on, or that cannot be right."""
+    """Something the sources do not agree on, or that cannot be right.
+
+    `at` is when it happened, where a source said so and it may be told.
+    """
 
     code: str
     sources: list[str]
     events: list[str]
+    at: MomentText | None
     meaning: str
 
 
@@ -195,12 +208,28 @@ class Because(Shape, frozen=True, kw_only=True):
     why: str
 
 
+class RelationshipShown(Shape, frozen=True, kw_only=True):
+    """A relationship to the person that the decision rests on.
+
+    With `reference` it was found at a source of your own organisation: which, and a
+    mark of the record that tells nothing of it. It counts until `expires`, as its
+    source stood at `as_of`. Without one, your token or you yourself said so.
+    """
+
+    kind: str
+    organisation: str | None
+    reference: str | None
+    as_of: str | None
+    expires: str | None
+
+
 class JourneyDecision(Shape, frozen=True, kw_only=True):
     """What policy said, and under which version of it."""
 
     decision_id: str
     policy: str
     evidence: str | None
+    relationships: list[RelationshipShown]
     obligations: list[str]
     retain_seconds: int | None
     because: list[Because]

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from adapters.contract import Answer, Caveat, Event, Person
+from adapters.contract import Answer, Caveat, Event, Narrowed, Person
 from adapters.errors import FaultDomain
+from adapters.warrant import Exchange
 from gateway.journey.identity import Link
 from gateway.sources import Source
 from policies.release import Sealed
@@ -59,6 +60,11 @@ class Answered:
     as_of: datetime
     retrieved_at: datetime
     caveats: tuple[Caveat, ...] = ()
+    misdirected: bool = False  # all it said was of somebody else
+    contradicted: bool = False  # some of it, by its own word alone, was
+    # What its organisation's site kept back.
+    narrowed: Narrowed = field(default_factory=Narrowed)
+    by_demographics: bool = False  # nothing but those leads to whom it tells of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +79,19 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAsked:
-    """The source was not asked: outside_question, no_hint, no_time or overloaded."""
+    """Not asked: outside_question, no_hint, no_time, overloaded or suspended."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
-    """No cell of this source may be known for this purpose; it was never asked."""
+    """No cell of this source may be known for this purpose; it was never asked.
+
+    `said_by` the gateway's policy, or by the organisation's own, at its site.
+    """
+
+    said_by: Literal["gateway", "site"] = "gateway"
 
 
 Outcome = Answered | Failure | NotAsked | Denied
@@ -89,7 +100,7 @@ Outcome = Answered | Failure | NotAsked | Denied
 class Reply(NamedTuple):
     """What came back from one call, raw: it never leaves the fan-out unsealed."""
 
-    said: Answer | Failure | NotAsked
+    said: Answer | Failure | NotAsked | Denied
     at: datetime
     took_ms: int
 
@@ -103,3 +114,6 @@ class Asked:
     categories: frozenset[str]  # asked of it
     since: date | None = None  # the start of the window it was asked for
     took_ms: int | None = None
+    exchanges: tuple[Exchange, ...] = ()  # with a site: both ends record them
+    traced: int | None = None  # statements of merges it made, if it was asked for any
+    untraced: str | None = None  # why it made none, having been asked

@@ -13,6 +13,7 @@ from gateway.audit.records import (
     Denied,
     Intent,
     Outcome,
+    Relation,
     SourceOutcome,
 )
 from gateway.audit.trail import Trail
@@ -77,8 +78,8 @@ def outcome(
         for each in fan_out.asked
         if isinstance(each.outcome, Answered)
     }
-    learned = fan_out.known.nhs_number
-    known_before = case.question.person.nhs_number
+    asked = {each.source.id: each for each in fan_out.asked}
+    learned = fan_out.known.numbers - {case.question.person.nhs_number}
     return Outcome(
         journey=case.journey_id,
         result=refusal.code if refusal else "released",
@@ -92,10 +93,13 @@ def outcome(
                 count=each.events,
                 as_of=as_of.get(each.source),
                 took_ms=each.took_ms,
+                exchanges=asked[each.source].exchanges,
+                traced=asked[each.source].traced,
+                untraced=asked[each.source].untraced,
             )
             for each in journey.completeness.sources
         ),
-        subjects=(trail.subject_of(learned),) if learned and not known_before else (),
+        subjects=tuple(trail.subject_of(number) for number in sorted(learned)),
     )
 
 
@@ -132,14 +136,24 @@ def _basis(trail: Trail, case: Case) -> Basis:
         justified=case.glass is not None or claim is not None,
         # Keyed as a person is, since few words are soon guessed too.
         reason_hmac=trail.subject_of(Identifier(_REASON, said)).hmac if said else None,
+        shown=tuple(
+            Relation(
+                kind=each.kind,
+                organisation=each.organisation,
+                reference=each.reference,
+                as_of=each.as_of,
+                expires=each.expires,
+            )
+            for each in case.shown
+        ),
     )
 
 
 def _decisions(case: Case) -> tuple[Decided, ...]:
-    return tuple(told for plan in case.plans for told in _of_source(plan))
+    return tuple(told for plan in case.plans for told in decided_of(plan))
 
 
-def _of_source(plan: SourcePlan) -> Iterator[Decided]:
+def decided_of(plan: SourcePlan) -> Iterator[Decided]:
     """What was decided of one source, told once for the categories it is alike of."""
     alike: dict[tuple[str, str, str | None], list[str]] = {}
     for category, decision in plan.decisions.items():

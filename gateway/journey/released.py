@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.contract import Person
-from gateway.journey.outcome import Answered, Asked, Entry, Outcome
+from adapters.contract import Narrowed, Person
+from gateway.journey.outcome import Answered, Asked, Denied, Entry, Outcome
 from gateway.policy.plan import SourcePlan
 from policies.obligations import FULL_VIEW, View
 from policies.release import release
@@ -31,6 +31,17 @@ class ReleasedSource:
         """What became of asking it."""
         return self.asked.outcome
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The categories asked of it that its organisation's site refused."""
+        match self.asked.outcome:
+            case Denied(said_by="site"):
+                return self.asked.categories
+            case Answered(narrowed=narrowed):
+                return narrowed.denied & self.asked.categories
+            case _:
+                return frozenset()
+
 
 def open_answers(
     asked: tuple[Asked, ...], plans: Mapping[str, SourcePlan], now: datetime
@@ -47,20 +58,22 @@ def _opened(asked: Asked, plan: SourcePlan, now: datetime) -> ReleasedSource:
     if not isinstance(outcome, Answered):
         return ReleasedSource(plan=plan, asked=asked)
     events = release(outcome.sealed, plan.decisions, now)
-    decided = plan.demographics
+    narrowed = outcome.narrowed
+    decided = None if "demographics" in narrowed.denied else plan.demographics
     header = release(
         outcome.header, {} if decided is None else {"demographics": decided}, now
     )
     headers = header.items
+    kept = Narrowed() if events.silent else narrowed
     return ReleasedSource(
         plan=plan,
         asked=asked,
         entries=events.items,
         person=headers[0][0].person if headers else None,
         person_view=headers[0][1] if headers else FULL_VIEW,
-        withheld=events.withheld,
-        withheld_categories=events.withheld_categories,
-        unconfirmed=events.unconfirmed,
+        withheld=events.withheld + kept.withheld,
+        withheld_categories=events.withheld_categories | kept.withheld_categories,
+        unconfirmed=events.unconfirmed or kept.unconfirmed,
         silent=events.silent,
         failed=events.failed or header.failed,
     )

@@ -28,6 +28,8 @@ _GAPS: Final = {
     "one it uses; {what} may be missing.",
     "not_asked no_time": "There was no time left to ask {who}; {what} may be missing.",
     "not_asked overloaded": "{who} was too busy to be asked; {what} may be missing.",
+    "not_asked suspended": "{who} answered with somebody else's records too often, and "
+    "is not asked until its administrator clears it; {what} may be missing.",
 }
 _SHORT: Final = {
     "timeout": "did not answer in time",
@@ -39,12 +41,27 @@ _SHORT: Final = {
     "not_asked no_hint": "could not be asked by the identifiers known",
     "not_asked no_time": "was not asked for want of time",
     "not_asked overloaded": "was too busy to be asked",
+    "not_asked suspended": "is not asked for now, having answered with somebody "
+    "else's records too often",
 }
 _FAILED: Final = frozenset(key.split()[0] for key in _SHORT)
 _NO_FAILURE: Final = frozenset({"policy", "optout_unconfirmed", "outside_question"})
 _SAYS_WHAT_IS_MISSING: Final = frozenset({"withheld", "stale"})
-# Worth a sentence of its own: records that are there, or may be, and are not shown.
+# Worth a sentence of its own: records that are there, or may be, and are not shown;
+# and those shown that may not be this person's.
 _LEFT_OUT: Final = {
+    "tied_by_demographics": "Check who they are about: {count} records of {who} are "
+    "tied to this person by name, date of birth and the like alone, not by a number.",
+    "possible_match": "{who} holds records under {count} names that may be this "
+    "person's, which is not sure enough; they are not shown.",
+    "too_many_alike": "{who} holds too many people of this date of birth to tell "
+    "whether this person is one of them.",
+    "likeness_failed": "{who} could not be searched by name and date of birth; it may "
+    "hold more.",
+    "likeness_disputed": "Sources describe this person differently, so {who} was not "
+    "searched by name and date of birth.",
+    "likeness_not_permitted": "{who} was not searched by name and date of birth: those "
+    "who hold them do not permit that.",
     "truncated": "The answer of {who} was cut short.",
     "rows_rejected": "{who} holds {count} rows that could not be read; some may be "
     "about this person.",
@@ -58,6 +75,8 @@ _LEFT_OUT: Final = {
     "hold more.",
     "identifier_disputed": "Sources disagree on an identifier that {who} uses; it was "
     "not asked by it, and may hold more.",
+    "trace_failed": "{who} could not be asked what it merged or renumbered; records "
+    "under another number may be missing.",
     "stale_intake": "A newer delivery of {who} could not be read; the last good one is "
     "used.",
     "arrival_failed": "Deliveries of {who} may be waiting that could not be fetched; "
@@ -85,6 +104,7 @@ class Told:
     caveats: tuple[Caveat, ...]
     asked_since: str | None = None  # where policy lets nothing older be asked for
     withheld: bool = False  # some of it, by policy
+    refused: frozenset[str] = frozenset()  # by the organisation itself, at its site
 
 
 def who(source: Source) -> str:
@@ -95,6 +115,11 @@ def who(source: Source) -> str:
 def denied(source: Source, categories: Iterable[str]) -> str:
     """What may not be asked of a source for this purpose."""
     return f"{who(source)} may not be asked for {_listed(categories)} here."
+
+
+def refused(source: Source, categories: Iterable[str]) -> str:
+    """What the organisation's own rules refuse, at its site."""
+    return f"{who(source)} itself refuses to be asked for {_listed(categories)} here."
 
 
 def gap(source: Source, state: str, reason: str | None) -> str:
@@ -124,9 +149,10 @@ def statement(told: Sequence[Told]) -> str:
     parts = [_answered(answered, len(told))]
     parts += [_failure(each) for each in told if _is_failure(each)]
     parts += [_part_withheld(each) for each in told if each.withheld]
-    refused = [e for e in told if e.denied]
-    if refused:
-        parts.append(_refusals(refused))
+    denied_any = [e for e in told if e.denied]
+    if denied_any:
+        parts.append(_refusals(denied_any))
+    parts += [refused(each.source, each.refused) for each in told if each.refused]
     parts += [
         too_old(each.source, each.asked_since) for each in told if each.asked_since
     ]

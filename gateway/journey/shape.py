@@ -14,7 +14,7 @@ import msgspec
 
 from adapters.contract import Event, Person
 from adapters.moment import Moment, Precision
-from gateway.journey.identity import Link
+from gateway.journey.identity import BY_DEMOGRAPHICS, Link
 from gateway.journey.journey import (
     EventLink,
     JourneyEvent,
@@ -50,6 +50,8 @@ class Teller:
     retrieved_at: str
     as_of: datetime
     names: Mapping[str, str]
+    # Whoever may be named as having stated something, and how that is dated.
+    telling: Mapping[str, View | None] = field(default_factory=dict)
     _places: dict[str, OrganisationName] = field(default_factory=dict)
     _links: dict[Link, EventLink] = field(default_factory=dict)
     # By the view's own id, which is sooner had than its hash; a shaper keeps its view.
@@ -75,9 +77,20 @@ class Teller:
         """How a record was tied to the person."""
         known = self._links.get(link)
         if known is None:
-            known = EventLink(method=link.method, confidence=link.confidence)
+            known = EventLink(
+                method=link.method,
+                confidence=link.confidence,
+                grade=link.grade,  # type: ignore[arg-type]  # a Grade: identity stands below what makes one
+                agreed=link.agreed,
+                said_by=link.source if link.source in self.telling else None,
+                said_at=self._dated(link),
+            )
             self._links[link] = known
         return known
+
+    def _dated(self, link: Link) -> str | None:
+        view = self.telling.get(link.source) if link.source else None
+        return dated(link.at, view) if link.at else None
 
 
 class Shaper:
@@ -150,7 +163,7 @@ class Shaper:
             detail=event.detail,  # type: ignore[arg-type]  # the contract's, field for field: a test holds it
             labels=tuple(sorted(entry.labels)) if entry.labels else (),
             altered=altered,
-            caveats=_caveats(event, self._teller.as_of),
+            caveats=_caveats(entry, self._teller.as_of),
             same_as=same_as,
             provenance=self._provenance(entry),
         )
@@ -209,6 +222,14 @@ def coarsened(moment: Moment | None, view: View) -> Moment | None:
     return Moment(moment.at, _PRECISIONS[allowed])
 
 
+def dated(at: datetime, view: View | None) -> str | None:
+    """A time that a source said, as its view lets it be told."""
+    if view is None:
+        return None
+    moment = coarsened(Moment(at, "second"), view)
+    return moment.text if moment else None
+
+
 def _grain_stamp(view: View, event: Event) -> tuple[str, ...]:
     return tuple(
         f"event.{name} {MASKED}"
@@ -221,13 +242,17 @@ def _grain_stamp(view: View, event: Event) -> tuple[str, ...]:
     )
 
 
-def _caveats(event: Event, as_of: datetime) -> tuple[str, ...]:
+def _caveats(entry: Entry, as_of: datetime) -> tuple[str, ...]:
+    event = entry.event
+    told = event.caveats
+    if entry.link.method == BY_DEMOGRAPHICS:
+        told = (*told, "tied_by_demographics")
     ahead = (
         event.start is not None
         and event.start.at > as_of
         and event.status not in {"planned", "cancelled", "entered-in-error"}
     )
-    return (*event.caveats, "after_as_of") if ahead else event.caveats
+    return (*told, "after_as_of") if ahead else told
 
 
 # How each field of the policy vocabulary is taken out of an event. Fields that a

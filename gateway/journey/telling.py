@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from adapters import nhs_number
 from adapters.contract import Caveat
+from gateway.access.evidence import Evidenced
 from gateway.access.requester import Requester
 from gateway.journey import weave
 from gateway.journey.completeness import account, has_answered, timestamp
 from gateway.journey.findings import discrepancies
+from gateway.journey.findings_of_events import Shown
+from gateway.journey.findings_of_merges import dating
 from gateway.journey.identity import Known
 from gateway.journey.journey import (
     Because,
     Completeness,
     Journey,
     JourneyDecision,
-    JourneyEvent,
     JourneyPerson,
+    RelationshipShown,
     Window,
 )
 from gateway.journey.outcome import Answered, Entry
@@ -26,6 +30,7 @@ from gateway.journey.shape import Shaper, Teller, event_id, shape_person, shows
 from gateway.policy.plan import SourcePlan
 from policies.decide import Request
 from policies.obligations import View
+from policies.vocabulary import RELATIONSHIPS
 
 # Constant, so that it tells nothing about this person (client API, enumeration).
 POLICY_NOTE = "Some records may be withheld by law or by choice."
@@ -46,6 +51,7 @@ class Case:
     plans: tuple[SourcePlan, ...]
     evidence: tuple[str, ...]
     glass: str | None = None  # the id of the broken glass it is asked under
+    shown: tuple[Evidenced, ...] = ()  # relationships found at the asker's own sources
 
 
 def tell(
@@ -62,14 +68,15 @@ def tell(
         until=case.question.until.isoformat() if case.question.until else None,
     )
     completeness = account(kept, window, now=case.request.now, note=POLICY_NOTE)
+    events = _events(case, kept, names)
     return Journey(
         journey_id=case.journey_id,
         purpose=case.question.purpose,
         window=window,
         person=_person(case, kept, known, completeness=completeness),
         completeness=completeness,
-        events=_events(case, kept, names),
-        discrepancies=discrepancies(kept, known),
+        events=[each.event for each in events],
+        discrepancies=discrepancies(kept, known, events),
         decision=_decision(case, kept),
         receipt=None,
     )
@@ -98,8 +105,10 @@ def _cut(source: ReleasedSource, kept: set[int]) -> ReleasedSource:
 
 def _events(
     case: Case, opened: Sequence[ReleasedSource], names: Mapping[str, str]
-) -> list[JourneyEvent]:
+) -> list[Shown]:
     shapers: dict[int, Shaper] = {}  # by the id of the entry that each is to tell
+    views: dict[int, tuple[View, datetime]] = {}
+    stating = dating(opened)
     for source in opened:
         outcome = source.outcome
         if isinstance(outcome, Answered):
@@ -108,20 +117,26 @@ def _events(
                 retrieved_at=timestamp(outcome.retrieved_at),
                 as_of=outcome.as_of,
                 names=names,
+                telling=stating,
             )
             for entry, view in source.entries:
                 shapers[id(entry)] = teller.under(view)
+                views[id(entry)] = view, outcome.as_of
     ordered = weave.order(entry for source in opened for entry, _ in source.entries)
     telling = [shapers[id(entry)] for entry in ordered]
     ids = _ids(ordered, telling, case.salt)
     twins = weave.pairs(ordered)
     return [
-        shaper.event(
-            entry,
-            key=ids[index],
-            same_as=tuple(sorted(ids[twin] for twin in twins[index]))
-            if index in twins
-            else (),
+        Shown(
+            shaper.event(
+                entry,
+                key=ids[index],
+                same_as=tuple(sorted(ids[twin] for twin in twins[index]))
+                if index in twins
+                else (),
+            ),
+            entry.event,
+            *views[id(entry)],
         )
         for index, (entry, shaper) in enumerate(zip(ordered, telling, strict=True))
     ]
@@ -149,6 +164,7 @@ def _person(
     agreed = sum(
         isinstance(source.outcome, Answered)
         and source.outcome.known
+        and not source.outcome.by_demographics
         and not source.silent
         and (has_answered(report.state, report.reason) or report.state == "stale")
         for source, report in zip(opened, completeness.sources, strict=True)
@@ -196,9 +212,40 @@ def _decision(case: Case, opened: Sequence[ReleasedSource]) -> JourneyDecision:
         decision_id=case.decision_id,
         policy=case.policy_version,
         evidence=", ".join(case.evidence) or None,
+        relationships=_relationships(case),
         obligations=sorted({axis for view in views for axis in view.axes}),
         retain_seconds=min((each for each in bounds if each is not None), default=None),
         because=[because[key] for key in sorted(because)],
+    )
+
+
+def _relationships(case: Case) -> list[RelationshipShown]:
+    """What the decision rests on, strongest first, each with who says so."""
+    found = [
+        RelationshipShown(
+            kind=each.kind,
+            organisation=each.organisation,
+            reference=each.reference,
+            as_of=timestamp(each.as_of),
+            expires=timestamp(each.expires),
+        )
+        for each in case.shown
+    ]
+    told = [
+        _asserted(each.kind, each.organisation) for each in case.requester.relationships
+    ]
+    named = {each.kind for each in (*found, *told)}
+    claimed = [_asserted(each) for each in case.request.relationships - named]
+    strength = {kind: place for place, kind in enumerate(RELATIONSHIPS)}
+    return sorted(
+        (*found, *told, *claimed),
+        key=lambda each: (strength.get(each.kind, len(strength)), each.kind),
+    )
+
+
+def _asserted(kind: str, organisation: str | None = None) -> RelationshipShown:
+    return RelationshipShown(
+        kind=kind, organisation=organisation, reference=None, as_of=None, expires=None
     )
 
 

@@ -12,7 +12,7 @@ from math import inf
 from typing import Final, TypeAlias
 
 from adapters.contract import Event
-from adapters.moment import Moment
+from adapters.moment import Moment, in_utc
 from gateway.journey.outcome import Entry
 
 # From the first instant a start can mean to the one after the last, in UTC; whose.
@@ -66,7 +66,7 @@ def _place(entry: Entry) -> tuple[datetime, int, str, str, str]:
 
 def _utc(at: datetime) -> datetime:
     # By the wall clock two readings of one autumn hour cannot be compared.
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
+    return at if at.tzinfo is UTC else in_utc(at)
 
 
 def pairs(entries: Sequence[Entry]) -> Mapping[int, frozenset[int]]:
@@ -104,9 +104,9 @@ def _spans(entries: Sequence[Entry]) -> Iterator[list[_Span]]:
             spans = by_kind[event.kind] = []
         at, width = start.at, _FINE.get(start.precision)
         if width is not None and at.tzinfo is UTC:
-            spans.append((at, at + width, index))
+            spans.append((at, start.latest if at.year == 9999 else at + width, index))
         else:
-            spans.append((at.astimezone(UTC), start.latest.astimezone(UTC), index))
+            spans.append((in_utc(at), in_utc(start.latest), index))
     for spans in by_kind.values():
         first = entries[spans[0][2]].source.id
         if any(entries[index].source.id != first for _, _, index in spans):

@@ -44,14 +44,16 @@ def desk(tmp_path):
     return desk
 
 
-def session(commands, port):
+def session(commands, ports):
     """One shell for all of them, which ends what it left running, and says when.
 
-    Where a guide serves at port 8000, it does so here at a free one.
+    Where a guide serves at port 8000, or 8443 beside it, it does so here at free ones.
     """
     lines = ["set -eo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]
     for command in commands:
-        typed = re.sub(r"(?<=[:=])8000\b", str(port), command.typed)
+        typed = command.typed
+        for shown, free in ports.items():
+            typed = re.sub(rf"(?<=[:=]){shown}\b", str(free), typed)
         lines += [typed, f"echo '{ENDED}'"]
     return "\n".join(lines) + "\n"
 
@@ -61,7 +63,7 @@ def test_commands_do_what_the_guide_shows(desk, guide, found):
     commands = [command for block in found for command in markdown.commands(block)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(  # noqa: S603 - our own guides
-        ["bash", "-c", session(commands, free_port())],  # noqa: S607 - the reader's own shell
+        ["bash", "-c", session(commands, {8000: free_port(), 8443: free_port()})],  # noqa: S607 - the reader's own shell
         cwd=desk,
         env=os.environ | {"PATH": path, "HOME": str(desk.parent), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,

@@ -279,7 +279,7 @@ async def test_a_written_query_cannot_be_read_as_a_whole(database):
 async def test_without_arrow_a_table_is_asked_for_people_alone(database, monkeypatch):
     monkeypatch.setattr(tuples, "find_spec", lambda _: None)
     adapter = database.open()
-    assert type(adapter) is sql.Sql
+    assert type(adapter) is sql.SqlPlace
     assert not isinstance(adapter, Tuples)
     answer = await adapter.ask(asking())
     assert len(answer.events) == 2

@@ -14,6 +14,7 @@ from gateway.break_glass.glass import Glass
 from gateway.decisions.entries import Entry
 from gateway.decisions.explained import of_entry
 from gateway.journey import inquiry, record
+from gateway.journey.evidence import Found
 from gateway.journey.question import Claim
 from gateway.notices.channels import Channels
 from tests.houses import (
@@ -136,7 +137,8 @@ def test_a_decision_is_explained_as_it_was_decided(
     )
     gateway = replace(gateway, channels=told)
     glass = broken(who) if breaks else None
-    case = inquiry._decided(gateway, policy, (who, asked), glass=glass)
+    begun = inquiry._begun(gateway, policy, (who, asked), glass=glass)
+    case = inquiry._decided(gateway, begun, policy, found=Found())
     data = encoded(record.intent(gateway.trail, case), STAMP)
     entry = msgspec.json.decode(data, type=Entry)
     explained = of_entry(

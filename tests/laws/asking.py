@@ -3,11 +3,19 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from tests.laws.tree import PACKAGES, PRODUCT, Function, Module, modules, name_of
 
 ASKER = Path("gateway/journey/ask.py")
+# Where the fan-out's questions are put, one at a time.
+CALLER = Path("gateway/journey/calling.py")
 PATH = Path("gateway/journey/inquiry.py")
+# Looks for evidence before the question, with an intent and an outcome of its own.
+EVIDENCE = Path("gateway/journey/evidence.py")
+# Looks for people by demographics after the question, with records of its own too.
+LIKENESS = Path("gateway/journey/likeness.py")
+ASKS = {"ask_all", "match_all"}
 # Benchmarks stand outside: they time an adapter about people they made themselves.
 SERVED = (*PACKAGES, "examples")
 # Asks adapters on behalf of their authors, before any of them is a source.
@@ -15,20 +23,37 @@ SUITE = Path("adapters/conformance")
 # Asks one source whether it is ready: about people who do not exist, or a synthetic
 # one whom the trail names first. What is answered is judged, and shown to nobody.
 CHECK = Path("gateway/checking/asking.py")
+# Asks on behalf of a gateway whose question it verified and whose grant it narrowed;
+# intent, asking and outcome stand in order there too.
+SITE = Path("gateway/site/answering.py")
 # The adapter that the guide shows: it is asked, and lets memory answer for it.
 SHOWN = Path("examples/json_lines/json_lines.py")
-MAY = frozenset({ASKER, CHECK, SHOWN})
+MAY = frozenset({CALLER, CHECK, SITE, SHOWN})
+# An adapter's own parts may have a `trace` of theirs.
+TRACING = Path("gateway")
 
 
 def asked_elsewhere(root: Path) -> list[str]:
-    """Calls and references of `.ask` outside the fan-out."""
+    """Calls and references of `.ask` and `.trace` outside the fan-out."""
     return [
-        f"{module.at(node)}: asks a source. Only {ASKER} may."
+        f"{module.at(node)}: asks a source. Only {ASKER} may, through {CALLER}."
         for module in modules(root, *SERVED)
         if module.path not in MAY and SUITE not in module.path.parents
         for node in ast.walk(module.tree)
-        if isinstance(node, ast.Attribute) and node.attr == "ask"
+        if _asks(node, module.path)
     ]
+
+
+def _asks(node: ast.AST, path: Path) -> TypeGuard[ast.Attribute | ast.ImportFrom]:
+    if isinstance(node, ast.Attribute):
+        is_gateway = TRACING in path.parents
+        return node.attr == "ask" or (node.attr == "trace" and is_gateway)
+    if isinstance(node, ast.ImportFrom) and path != ASKER:
+        named = {each.name for each in node.names}
+        return node.module == "gateway.journey.calling" and bool(
+            named & {"call", "trace", "likenesses"}
+        )
+    return False
 
 
 def unaudited(root: Path) -> list[str]:
@@ -42,14 +67,14 @@ def unaudited(root: Path) -> list[str]:
 
 
 def _unaudited(module: Module) -> Iterator[str]:
-    """`ask_all` may be called by one function of the path, itself called by another.
+    """What asks may be called by one function of the path, itself called by another.
 
     That other, statement by statement and under no condition: intent, ask, outcome.
     """
     functions = {each.name: each for each in module.functions}
-    askers = {n for n, f in functions.items() if _calls(f, {"ask_all"})}
-    if askers and module.path != PATH:
-        yield f"{module.path}: fans out. Only {PATH} may."
+    askers = {n for n, f in functions.items() if _calls(f, ASKS)}
+    if askers and module.path not in {PATH, EVIDENCE, LIKENESS}:
+        yield f"{module.path}: fans out. Only {PATH}, {EVIDENCE} and {LIKENESS} may."
         return
     for function in functions.values():
         steps = list(_steps(function, askers, functions))

@@ -20,8 +20,19 @@ OF_NO_SOURCE = frozenset(
         "/v1/break-glass",
         "/v1/break-glass/{glass_id}",
         "/v1/break-glass/{glass_id}/review",
+        "/v1/sources/{source_id}/findings",
+        "/v1/sources/{source_id}/findings/search",
+        "/v1/sources/{source_id}/clear",
+        "/v1/sites",
+        "/v1/sites/{site}/confirm",
+        "/v1/sites/{site}/revoke",
     }
 )
+
+# Sites, and gateways of one store, come with what they sign themselves: no user asks,
+# and what they carry is sealed.
+CARRIED = "/v1/relay/"
+ADMITS_CARRIERS = frozenset({"ticket_of", "handed"})
 
 AUTHENTICATES = "requester_of"
 # What is administered tells of no person: who asks needs a scope of their own.
@@ -60,6 +71,10 @@ def _complaints(module: Module, function: Function, *, path: str) -> Iterator[st
     if path.startswith(ADMINISTERED):
         if ADMITS not in calls:
             yield f"{module.at(function)}: {path} asks for no scope of its own."
+        return
+    if path.startswith(CARRIED):
+        if not calls & ADMITS_CARRIERS:
+            yield f"{module.at(function)}: {path} carries for anybody."
         return
     if AUTHENTICATES not in calls:
         yield f"{module.at(function)}: {path} does not ask who is asking."

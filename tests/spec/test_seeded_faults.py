@@ -144,6 +144,18 @@ FAULTS = {
         asking.asked_elsewhere,
         "asks a source",
     ),
+    "an unaudited question about merges": (
+        "gateway/shortcut.py",
+        "async def peek(adapter, person):\n    return await adapter.trace(person)\n",
+        asking.asked_elsewhere,
+        "asks a source",
+    ),
+    "a question put beside the fan-out": (
+        "gateway/shortcut.py",
+        "from gateway.journey.calling import call\n",
+        asking.asked_elsewhere,
+        "asks a source",
+    ),
     "a fan-out beside the path": (
         "gateway/shortcut.py",
         "async def peek(errands):\n    return await ask_all(errands)\n",

@@ -9,21 +9,47 @@ import asyncio
 import json
 import sqlite3
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from starlette.datastructures import Headers
 
+from adapters.http import AiohttpTransport
 from gateway.access.tokens import Authenticator
 from gateway.api.edge import EdgeMiddleware
 from gateway.audit.log import AuditUnavailable
+from gateway.audit.records import Outcome
 from gateway.audit.trail import open_trail
+from gateway.journey.inquiry import inquire
 from gateway.policy.in_force import InForce
 from gateway.policy.opened import open_policy
 from gateway.problems import RequestError
+from gateway.relay.relay import open_relay
 from gateway.settings import Settings
 from gateway.store.database import Database
 from tests.configuration import changed, settings
-from tests.fakes import FakeClock
+from tests.fakes import FakeAdapter, FakeClock, FakeTrail
+from tests.houses import (
+    RECIPIENT,
+    answer,
+    clause,
+    doctor,
+    house,
+    policy_of,
+    profile,
+    question,
+    source,
+)
+from tests.likenesses import (
+    AT_WARD,
+    OTHERS,
+    TWIN,
+    Asked,
+    Register,
+    codes,
+    described,
+    ids,
+)
 from tests.policy_store import agreement, author, office_at
 from tests.tokens import claims, published, sign, signing_key
 from tests.trails import intent
@@ -251,8 +277,77 @@ async def policy_shadow(read):
         return in_force.shadow() is None
 
 
+async def evidence_asked(read):
+    """What became of looking for evidence at a source that never answers."""
+    own = FakeAdapter(lambda _: answer(), profile=profile(("encounters",)), waits_s=30)
+    wants = clause(relationships=["active-encounter"])
+    trail = FakeTrail()
+    asked = house(
+        source(f"{RECIPIENT}.pas", own),
+        policy=policy_of([RECIPIENT], wants),
+        trail=trail,
+    )
+    with pytest.raises(RequestError):
+        await inquire(
+            replace(asked, evidence=read.evidence),
+            doctor("none"),
+            question(deadline_s=0.5),
+        )
+    return [each for each in trail.records if isinstance(each, Outcome)]
+
+
+async def own_source_is_asked(read):
+    return len(await evidence_asked(read))
+
+
+async def own_source_has_long(read):
+    (found,) = await evidence_asked(read)
+    return found.sources[0].took_ms > 120
+
+
+async def likened(read, *people):
+    """What is shown and said of a ward that may hold the person under no number."""
+    ward = Register(AT_WARD, people=people)
+    asked = Asked(ward)
+    journey = await inquire(
+        replace(asked.house, linkage=read.linkage), doctor(), question()
+    )
+    return len(ward.matched), ids(journey), codes(journey)
+
+
+async def demographics(read):
+    return await likened(read, described())
+
+
+async def likely(read):
+    likely = described(gender=None, postcode="AB1 2CD")
+    return (await likened(read_on(read), likely))[1]
+
+
+async def unlikely(read):
+    return (await likened(read_on(read), described(name="A Quillfield")))[2]
+
+
+async def many_alike(read):
+    third = described(OTHERS, name="Cora Marham")
+    return (await likened(read_on(read), described(), TWIN, third))[2]
+
+
+def read_on(read):
+    linkage = read.linkage.model_copy(update={"demographics": "on"})
+    return read.model_copy(update={"linkage": linkage})
+
+
 async def password(read):
     return read.database_url().password
+
+
+async def other_gateways(read):
+    """Whether a relay looks for sites at other gateways."""
+    database = Database(read.database_url(), busy_s=1)
+    relay = open_relay(read, database, AiohttpTransport(), clock=FakeClock())
+    await database.aclose()
+    return relay.replicas is not None
 
 
 KNOBS = {
@@ -278,12 +373,26 @@ KNOBS = {
     "policy.poll_s": (policy_poll_s, "0.05"),
     "policy.max_age_s": (policy_max_age_s, "20"),
     "policy.shadow": (policy_shadow, "submitted"),
+    "evidence.relationships": (own_source_is_asked, "[]"),
+    "evidence.share": (own_source_has_long, "0.05"),
+    "linkage.demographics": (demographics, "on"),
+    "linkage.linked": (likely, "0.95"),
+    "linkage.possible": (unlikely, "0.95"),
+    "linkage.candidates": (many_alike, "2"),
+    "relay.address": (other_gateways, "http://127.0.0.1:8000"),
+    "relay.key": (other_gateways, "env:RELAY"),
 }
 
+SHARED = {
+    "THROUGHLINE_STORE__URL": "postgresql+asyncpg://me@db/x",
+    "RELAY": "5a" * 32,
+}
 # What must be there for a turned knob to be taken.
 BESIDE = {
     "audit.key": {"OTHER_KEY": "5a" * 32},
     "policy.shadow": {"THROUGHLINE_POLICY__SOURCE": "store"},
+    "relay.address": {**SHARED, "THROUGHLINE_RELAY__KEY": "env:RELAY"},
+    "relay.key": {**SHARED, "THROUGHLINE_RELAY__ADDRESS": "http://127.0.0.1:8000"},
 }
 
 ELSEWHERE = {
@@ -303,6 +412,19 @@ ELSEWHERE = {
     "admission.queue": "the admission's",
     "admission.queue_s": "the admission's",
     "access.without_relationship": "the journey's",
+    "evidence.encounter_hours": "the evidence's",
+    "evidence.stay_days": "the evidence's",
+    "evidence.open_hours": "the evidence's",
+    "evidence.referral_days": "the evidence's",
+    "evidence.caseload_days": "the evidence's",
+    "evidence.people_in_vain": "the evidence's",
+    "relay.poll_s": "the relay's",
+    "relay.polls": "the relay's",
+    "relay.questions": "the relay's",
+    "relay.pickup_s": "the relay's",
+    "relay.answer_bytes": "the relay's",
+    "relay.answer_s": "the relay's",
+    "relay.answers": "the relay's",
     "store.password": "turned below, on a server's URL",
 }
 

@@ -48,3 +48,13 @@ def test_it_does_not_grow_without_end(monkeypatch):
     # Whoever was longest silent is forgotten, and b was.
     assert spent.spend(doctor(subject="a"), person(1), now=NOW) is not None
     assert spent.spend(doctor(subject="b"), person(1), now=NOW) is None
+
+
+def test_whom_a_caller_turns_out_to_know_does_not_count():
+    spent = PeopleBudget(1)
+    assert spent.spend(doctor(), person(0), now=NOW) is None
+    spent.forgive(doctor(subject="u2"), person(0))
+    assert spent.spend(doctor(), person(1), now=NOW) is not None
+    spent.forgive(doctor(), person(0))
+    spent.forgive(doctor(), person(0))
+    assert spent.spend(doctor(), person(1), now=NOW) is None

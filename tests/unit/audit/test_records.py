@@ -111,6 +111,9 @@ def test_an_intent_holds_who_why_about_whom_and_under_which_rule():
         "decision": None,
         "basis": None,
         "break_glass": None,
+        "exchange": None,
+        "sought": [],
+        "described_by": [],
     }
 
 

@@ -54,7 +54,10 @@ def test_a_patient_with_two_numbers_is_nobody_we_can_trust():
         both, identifier=(*(both.identifier or ()), *(read(1).identifier or ()))
     )
     result = matched([second], asked(0), frozenset())
-    assert (result.same, result.others) == ((), (second,))
+    assert (result.same, result.others) == ((), ())
+    assert result.caveats == ("shared_identifier",)
+    beside = matched([second, both], asked(0), frozenset())
+    assert (beside.same, beside.others) == ((both,), (second,))
 
 
 def test_a_superseded_number_is_somebody_elses():

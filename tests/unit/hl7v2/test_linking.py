@@ -277,7 +277,7 @@ async def test_a_number_that_was_corrected_reaches_nobody_any_more(tmp_path):
         assert ids(answer) == ["V1"]
         (traced,) = await adapter.trace(Identifiers(nhs_number=number(5)))
     assert (traced.from_.value, traced.to.value) == (number(5), number(0))
-    assert traced.how == "superseded"
+    assert traced.how == "renumbered"  # it may have been somebody else's
 
 
 async def test_two_with_one_nhs_number_are_nobody_until_they_are_merged(tmp_path):
@@ -419,13 +419,13 @@ async def test_a_changed_number_is_traced_as_superseded(tmp_path):
     assert (found.from_, found.to, found.how) == (key("K0"), key("K1"), "superseded")
 
 
-async def test_an_nhs_number_replaced_by_a_merge_is_traced(tmp_path):
+async def test_an_nhs_number_that_a_merge_names_is_traced_and_ties_nothing(tmp_path):
     found = await trace(
         tmp_path, Identifiers(nhs_number=number(0)), OF_K1, merge(prior_nth=5)
     )
     system = nhs_number.SYSTEM
     assert [(t.from_, t.to, t.how) for t in found] == [
-        (Identifier(system, number(5)), Identifier(system, number(0)), "superseded")
+        (Identifier(system, number(5)), Identifier(system, number(0)), "renumbered")
     ]
 
 

@@ -139,6 +139,9 @@ WRONG = [
     ('["direct-care", "research"]', '["care"]', "clients.0.purposes.0", "direct-care"),
     ('["Z9A01", "Z9B02"]', '["Z9C03"]', "clients.0.organisations", "Add it"),
     ('key_id = "k1"', 'key_id = "k 1"', "audit.key_id", "pattern"),
+    ("[auth]", '[relay]\nkey = "env:KEY"\n[auth]', "relay.address", "Add it"),
+    ("[auth]", '[relay]\naddress = "http://a"\n[auth]', "relay.key", "Add it"),
+    ("[auth]", "[relay]\npolls = 0\n[auth]", "relay.polls", "greater than"),
     *(
         (
             'ods = "Z9B02"',
@@ -307,6 +310,27 @@ def test_production_refuses_a_default_break_glass_key(tmp_path):
     assert "env:GLASS is missing" in str(refusal(tmp_path, text))
     random = "0123456789abcdef" * 4
     assert settings(tmp_path, text, GLASS=random).break_glass is not None
+
+
+def shared(address):
+    """A production gateway beside others of one store."""
+    relay = f'[relay]\naddress = "{address}"\nkey = "env:RELAY"\n[limits]'
+    server = "postgresql+asyncpg://me@db/x"
+    text = changed("sqlite+aiosqlite:///throughline.db", server, PRODUCTION)
+    return changed("[limits]", relay, text)
+
+
+def test_production_refuses_gateways_that_speak_over_plain_http(tmp_path):
+    random = "0123456789abcdef" * 4
+    plain = refusal(tmp_path, shared("http://gateway-2.example.invalid"), RELAY=random)
+    assert plain.key == "relay.address"
+    for address in ("https://gateway-2.example.invalid", "http://127.0.0.1:8000"):
+        assert settings(tmp_path, shared(address), RELAY=random).relay.address
+
+
+def test_production_refuses_a_default_relay_key(tmp_path):
+    text = shared("https://gateway-2.example.invalid")
+    assert refusal(tmp_path, text, RELAY="0f" * 32).key == "relay.key"
 
 
 def test_production_refuses_to_start_without_the_stores_password(tmp_path):

@@ -1,0 +1,1 @@
+"""Which sites are whose: their keys, registered, confirmed, renewed and revoked."""

@@ -1,0 +1,1 @@
+"""Throughline inside an organisation: answers a gateway, under the owner's rules."""
