@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.gateways import RECIPIENT, bearer, write_gateway
 from tests.houses import HouseClock, clause
 
 BASE = "/v1/admin/policy"
+_KEYS = count()  # no two people of one run share a key
 SURGERY = "Z9A01"
 HOSPITAL = "Z9B02"
 SCOPES = ("policy:approve", "policy:read", "policy:write")
@@ -120,7 +122,7 @@ class Person:
         self, path: str, document: Mapping[str, Any], key: str | None = None
     ) -> httpx.Response:
         """A draft, under a key of its own unless one is given."""
-        self.made.append(key or f"key-{len(self.made)}-{id(self)}")
+        self.made.append(key or f"key-{next(_KEYS)}")
         return await self.send(
             "POST", path, document, headers={"Idempotency-Key": self.made[-1]}
         )
