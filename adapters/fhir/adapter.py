@@ -206,7 +206,8 @@ class FhirAdapter:
 
         Asked by POST alone, and for one page: nothing of it stands in an address.
         Nobody where only a whole record can be had. Unreadable `too_large` where the
-        page is not all there is.
+        page is not all there is, `unreadable` where one of them cannot be read: who
+        is the only one alike would not be known.
         """
         parameters = question_by_birth(described, limit + 1)
         born = day_of_birth(described)
@@ -216,6 +217,9 @@ class FhirAdapter:
         limits = self._around.limits
         budget = Budget(bytes=limits.source_bytes, records=limits.records)
         found = await self._server.search(Found(question=question), budget)
+        if any(page.rejected for page in found.pages):
+            message = "a Patient of that day cannot be read. Report it to its owner."
+            raise Unreadable("unreadable", message)
         as_of = self._as_of([found])
         people = tuple(candidates(_everyone(found), born, self._scope, as_of=as_of))
         if "truncated" in found.caveats and len(people) <= limit:

@@ -27,7 +27,7 @@ from gateway.sources import Source
 SECOND_ROUND_S: Final = 0.5
 RETRY_PAUSE_S: Final = 0.1
 # Of one person in one source: more are no history but a placeholder's.
-MOST_STATEMENTS: Final = 200
+MOST_STATEMENTS: Final = 50
 
 Said = TypeVar("Said")
 Missed = Failure | NotAsked | Denied

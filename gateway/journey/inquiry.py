@@ -441,6 +441,8 @@ def _alarm(asked: Asked) -> None:
             raise_alarm("identity_mismatch", source=asked.source.id, count=count)
         case Failure(reason="adapter_defect" | "untrusted_answer" as code):
             raise_alarm(code, source=asked.source.id)
+        case _ if asked.untraced == "adapter_defect":
+            raise_alarm(asked.untraced, source=asked.source.id)
         case _:
             pass
 

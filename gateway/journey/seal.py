@@ -42,8 +42,8 @@ def sound(answer: Answer) -> Answer:
     """The answer, if the rest of the gateway can read it.
 
     ValueError where it breaks the contract: a kind outside the list, a time without
-    a zone, or an as-of time that cannot be told by UTC. One adapter's defect must not
-    fail the journey of all.
+    a zone, an as-of time that cannot be told by UTC, or what no JSON can be made of.
+    One adapter's defect must not fail the journey of all.
     """
     moments = [
         moment
@@ -60,6 +60,7 @@ def sound(answer: Answer) -> Answer:
         raise ValueError("an adapter gave a kind outside the vocabulary")
     subjects = {event.subject for event in answer.events if event.subject}
     _refuse_unreadable(frozenset[Identifier]().union(*subjects))
+    msgspec.json.encode(answer.events)  # a text may have half a character in it
     if answer.person is not None:
         _refuse_undescribed(answer.person)
     return answer
@@ -81,6 +82,7 @@ def _refuse_undescribed(person: Person) -> None:
     if person.birth_date is not None and person.birth_date.at.tzinfo is None:
         raise ValueError("an adapter gave a time without a zone")
     _refuse_unreadable(person.identifiers)
+    msgspec.json.encode(person)
 
 
 def _refuse_unreadable(identifiers: Iterable[Identifier]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adapters import nhs_number
 from adapters.contract import Identifier, Identifiers, Traced
 from gateway.journey import identity
-from gateway.journey.matching.traced import Said, weigh
+from gateway.journey.matching.traced import MOST_NUMBERS, Said, weigh
 from tests.people import LOCAL, number
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -95,3 +95,19 @@ def test_what_is_contested_stands_nowhere(said):
     for pair in doubted | {each.pair for each in ties.undone}:
         one, other = pair
         assert groups.get(one, one) != groups.get(other, other)
+
+
+@given(st.integers(2, 2 * MOST_NUMBERS).flatmap(lambda n: st.permutations(range(n))))
+def test_a_person_of_more_numbers_than_anybody_has_is_nobody(order):
+    """Catches a placeholder that was merged with many: each would be asked for."""
+    ends = [Identifier(nhs_number.SYSTEM, number(nth)) for nth in order]
+    told = [
+        Said(
+            source="Z9A01.a",
+            traced=Traced(from_=other, to=ends[0], how="merged", at=FIRST),
+        )
+        for other in ends[1:]
+    ]
+    found = weigh(told)
+    assert bool(found.contested) == (len(ends) > MOST_NUMBERS)
+    assert bool(found.standing) == (len(ends) <= MOST_NUMBERS)

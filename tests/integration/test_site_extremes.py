@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import structlog
 
-from adapters.contract import FlagState, Identifier
+from adapters.contract import Caveat, FlagState, Identifier
 from adapters.errors import Refused, Unavailable, Unreadable
 from adapters.http import Request, Response
 from adapters.nhs_number import SYSTEM
@@ -58,11 +58,27 @@ async def test_a_long_answer_is_told_whole():
     assert len(plain["events"]) == 600
 
 
-async def test_a_text_that_no_answer_can_hold_is_an_unreadable_answer():
-    odd = msgspec.structs.replace(event("a-1"), title="\ud800")
-    journey = await told(behind(epr(answer(odd))), BESIDE)
-    report = journey["completeness"]["sources"][1]
-    assert (report["state"], report["reason"]) == ("error", "unreadable")
+def report_of(journey, owner=OWNER):
+    """State and reason of an organisation's one source."""
+    (report,) = [
+        each
+        for each in journey["completeness"]["sources"]
+        if each["source"].startswith(owner)
+    ]
+    return report["state"], report["reason"]
+
+
+async def test_a_record_that_no_answer_can_hold_fails_as_it_would_without_a_site():
+    odd = epr(answer(msgspec.structs.replace(event("a-1"), title="\ud800")))
+    journey = await told(behind(odd), BESIDE)
+    assert report_of(journey) == report_of(await told(odd, BESIDE))
+    assert report_of(journey) == ("error", "adapter_defect")
+
+
+async def test_an_answer_that_cannot_be_spelt_is_an_unreadable_one():
+    odd = replace(answer(event("a-1")), caveats=(Caveat("\ud800"),))
+    journey = await told(behind(epr(odd)), BESIDE)
+    assert report_of(journey) == ("error", "unreadable")
 
 
 async def test_an_answer_that_cannot_be_decided_on_does_not_leave():

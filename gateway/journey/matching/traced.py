@@ -14,6 +14,8 @@ from adapters import nhs_number
 from adapters.contract import Identifier, Traced
 
 _Pair: TypeAlias = frozenset[Identifier]
+# Of one person: more are no history but a placeholder's, each asked for by itself.
+MOST_NUMBERS: Final = 8
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,21 +183,26 @@ def _without_clashes(
     """The statements that lead to no contradiction, and those that do.
 
     A contradiction is two who were parted, or whom sources differ on, joined over
-    others; and one who became two that nothing else says are one. It spoils all that
-    hangs together with it: which of the statements is wrong, nobody said.
+    others; one who became two that nothing else says are one; and more NHS numbers
+    than anybody has. It spoils all that hangs together with it: which of the
+    statements is wrong, nobody said.
     """
     never = [*apart, *_forks(joined)]
     spoilt = frozenset[Identifier]().union(
         *(
             group
             for group in _groups(each.pair for each in joined)
-            if any(each <= group for each in never)
+            if _numbers_in(group) > MOST_NUMBERS or any(each <= group for each in never)
         )
     )
     return (
         [each for each in joined if not each.pair & spoilt],
         [each for each in joined if each.pair & spoilt],
     )
+
+
+def _numbers_in(group: _Pair) -> int:
+    return sum(each.system == nhs_number.SYSTEM for each in group)
 
 
 def _forks(joined: Sequence[Said]) -> list[frozenset[Identifier]]:

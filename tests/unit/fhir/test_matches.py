@@ -134,3 +134,14 @@ def test_without_a_day_nobody_is_asked_for():
     assert question_by_birth(someone("K-1", born=None), 5) == ()
     year = registers.moment("1956")
     assert question_by_birth(someone("K-1", born=year), 5) == ()
+
+
+async def test_with_somebody_who_cannot_be_read_nobody_is_known_to_be_the_only_one(
+    tmp_path,
+):
+    unreadable = {"resourceType": "Patient", "id": "p-9", "birthDate": ["1956"]}
+    wrong = Misbehaviour(extra_entries=[unreadable])
+    async with opened(tmp_path, ANN, wrong=wrong) as (adapter, _):
+        with pytest.raises(Unreadable) as caught:
+            await adapter.match(ANN, limit=4)
+    assert caught.value.reason == "unreadable"

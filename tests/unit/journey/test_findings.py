@@ -1,10 +1,11 @@
 """Discrepancies: what does not fit together in a journey, and what a view hides."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from msgspec.structs import replace
 
+from adapters.moment import Moment
 from gateway.journey import findings_of_events
 from gateway.journey.findings_of_events import Shown
 from gateway.journey.identity import BY_NHS_NUMBER
@@ -412,3 +413,10 @@ async def test_a_source_asked_alone_is_named_by_itself():
         source("Z9A01.x", says(answer(event("a", "2026-03-02")))), asked=question()
     )
     assert concerned(journey, "clock_skew") == [(["a"], ["Z9A01.x"])]
+
+
+async def test_a_death_before_there_was_a_london_day_is_still_a_death():
+    died = Moment(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), "second")
+    early = replace(death("d", DAY), start=died)
+    journey = await dying(early, event("a"))
+    assert concerned(journey, "events_after_death") == [(["a", "d"], ["Z9A01.x"])]

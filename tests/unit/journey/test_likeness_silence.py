@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.contract import Candidate, FlagState, Identifier, Identifiers
 from adapters.errors import Unavailable
-from gateway.journey import likeness
 from tests.houses import ANN, NOW, STATES, answer, event, source
 from tests.likenesses import (
     AT_WARD,
@@ -103,20 +103,14 @@ async def test_a_dispute_that_kept_a_source_from_being_searched_leaves_it_incomp
     assert journey.completeness.level == "partial"
 
 
-@pytest.fixture
-def alarms(monkeypatch):
-    raised = []
-
-    def remember(code, *, source, count=1):
-        raised.append((code, source, count))
-
-    monkeypatch.setattr(likeness, "raise_alarm", remember)
-    return raised
+def told_of(alarms):
+    return [(each["event"], each["source"], each["count"]) for each in alarms]
 
 
-async def test_a_defect_met_while_matching_is_alarmed(alarms):
-    await told_by(fails=KeyError("a defect"))
-    assert alarms == [("adapter_defect", WARD, 1)]
+async def test_a_defect_met_while_matching_is_alarmed():
+    with capture_logs() as alarms:
+        await told_by(fails=KeyError("a defect"))
+    assert told_of(alarms) == [("adapter_defect", WARD, 1)]
 
 
 class AnswersForAnother(Register):
@@ -128,19 +122,19 @@ class AnswersForAnother(Register):
         return await super().ask(query)
 
 
-async def test_a_tied_source_that_tells_of_another_key_is_withheld_and_alarmed(alarms):
-    asked = Asked(AnswersForAnother(people=[described()]))
-    journey = await asked.told()
+async def test_a_tied_source_that_tells_of_another_key_is_withheld_and_alarmed():
+    with capture_logs() as alarms:
+        journey = await Asked(AnswersForAnother(people=[described()])).told()
     assert ids(journey) == {"g-1"}
     assert (report(journey).state, report(journey).reason) == (
         "withheld",
         "identity_mismatch",
     )
     assert journey.completeness.level == "partial"
-    assert alarms == [("identity_mismatch", WARD, 1)]
+    assert told_of(alarms) == [("identity_mismatch", WARD, 1)]
 
 
-async def test_what_a_tied_source_finds_under_another_number_is_no_fault_of_it(alarms):
+async def test_what_a_tied_source_finds_under_another_number_is_no_fault_of_it():
     class Renumbered(Register):
         async def ask(self, query):
             whose = Identifiers(nhs_number=number(4), others=THEIRS.others)
@@ -148,7 +142,8 @@ async def test_what_a_tied_source_finds_under_another_number_is_no_fault_of_it(a
                 return answer(event("w-9", of=whose), about=whose)
             return await super().ask(query)
 
-    journey = await Asked(Renumbered(people=[described()])).told()
+    with capture_logs() as alarms:
+        journey = await Asked(Renumbered(people=[described()])).told()
     assert codes(journey) == {"likeness_failed": 1}
     assert alarms == []
 

@@ -1,11 +1,19 @@
 """What is sealed of a source's replies: the right person's records, once each."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from adapters.contract import Caveat, FlagState, Identifiers
+from adapters.contract import (
+    Candidate,
+    Caveat,
+    FlagState,
+    Identifier,
+    Identifiers,
+    Person,
+    Traced,
+)
 from adapters.moment import Moment
 from gateway.journey import seal
 from gateway.journey.identity import BY_LEARNED, BY_NHS_NUMBER, BY_SOURCE, learn
@@ -18,6 +26,7 @@ BY_NUMBER = Identifiers(nhs_number=number(0))
 KNOWN = learn(BY_NUMBER, [ANN.every], frozenset())
 LOCAL_ONLY = Identifiers(others=ANN.others)
 NOBODY = Identifiers()
+ODD = Identifier("urn:test", 7)  # type: ignore[arg-type]  # what is tested
 TIMED_OUT = Failure(state="timeout", reason="deadline", domain="source")
 AT = source("Z9A01.epr", memory())
 MENTAL_HEALTH = source("Z9A01.mh", memory(), sector="mental-health")
@@ -229,3 +238,49 @@ def test_a_sound_answer_passes_as_it_is():
 
 def event_with(**moments):
     return type(event("r1"))(kind="other", record_id="r1", title="t", **moments)
+
+
+def test_what_no_json_can_be_made_of_is_an_adapters_defect():
+    with pytest.raises(ValueError, match="surrogates"):
+        seal.sound(answer(event("r\ud800")))
+    with pytest.raises(ValueError, match="surrogates"):
+        seal.sound(answer(name="Ann \ud800"))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        answer(event("r1", of=Identifiers(others=frozenset({ODD})))),
+        answer(about=Identifiers(others=frozenset({ODD}))),
+    ],
+    ids=["of a record", "of the header"],
+)
+def test_an_identifier_that_is_no_text_is_an_adapters_defect(told):
+    with pytest.raises(ValueError, match="no text"):
+        seal.sound(told)
+
+
+def test_a_statement_of_what_is_no_text_is_an_adapters_defect():
+    said = Traced(from_=ODD, to=Identifier("urn:test", "1"), how="merged", at=NOW)
+    with pytest.raises(ValueError, match="no text"):
+        seal.sound_statements((said,))
+
+
+def test_a_header_born_at_a_time_without_a_zone_is_an_adapters_defect():
+    born = Moment(NOW.replace(tzinfo=None), "day")
+    header = Person(identifiers=ANN.every, birth_date=born)
+    with pytest.raises(ValueError, match="without a zone"):
+        seal.sound(replace(answer(), person=header))
+
+
+def test_a_candidates_flags_need_a_zone_too():
+    flag = FlagState(flag="ndo", present=False, as_of=NOW.replace(tzinfo=None))
+    with pytest.raises(ValueError, match="without a zone"):
+        seal.sound_people((Candidate(person=Person(), flags=(flag,)),))
+
+
+def test_an_as_of_time_beyond_the_calendar_is_an_adapters_defect():
+    west = timezone(-timedelta(hours=12))
+    beyond = datetime(9999, 12, 31, 23, 59, tzinfo=west)
+    with pytest.raises(ValueError, match="calendar"):
+        seal.sound(answer(as_of=beyond))

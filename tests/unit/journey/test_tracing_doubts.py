@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.errors import Unavailable, Unreadable, Vetoed
 from tests.houses import (
@@ -90,7 +91,7 @@ FAILING = {
         "adapter_defect",
     ),
     "it states more than anybody's history": (
-        tuple(said(local("a"), local(f"b{n}"), "merged") for n in range(201)),
+        tuple(said(local("a"), local(f"b{n}"), "merged") for n in range(51)),
         "too_large",
     ),
 }
@@ -100,7 +101,10 @@ FAILING = {
 async def test_a_statement_that_cannot_be_had_is_stated(case):
     stated, reason = FAILING[case]
     spine = Teller(lambda _: answer(BEFORE, about=by(OLD)), lambda _: stated)
-    found = await told({SPINE: spine, WARD: ward()})
+    with capture_logs() as alarms:
+        found = await told({SPINE: spine, WARD: ward()})
+    defects = [SPINE] if reason == "adapter_defect" else []
+    assert [each["source"] for each in alarms] == defects
     assert found.ids == ["before", "before"]
     assert "trace_failed" in found.codes(SPINE)
     assert "trace_failed" not in found.codes(WARD)

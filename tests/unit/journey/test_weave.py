@@ -158,3 +158,14 @@ def test_a_second_holds_its_fractions_no_more():
         at_moment(B, "2", Moment(start + timedelta(microseconds=1), "second")),
     ]
     assert twins(*pair) == {}
+
+
+def test_each_stretch_of_equal_starts_is_ordered_by_itself():
+    first, later = "2026-01-05T10:00:00Z", "2026-01-06T10:00:00Z"
+    given = [
+        entry(B, event("b", first)),
+        entry(B, event("d", later)),
+        entry(A, event("c", later)),
+        entry(A, event("a", first)),
+    ]
+    assert ids(weave.order(given)) == ["a", "b", "c", "d"]

@@ -330,3 +330,8 @@ def test_only_a_surname_that_is_agreed_on_has_a_frequency():
 
 def test_nothing_told_leaves_the_person_one_among_everybody():
     assert probability({}) == pytest.approx(1 / 852_525.53, rel=1e-9)
+
+
+def test_a_name_that_is_none_leaves_the_surname_untold():
+    named, unnamed = Person(name="Ann Quillfield"), Person(name="Baby")
+    assert compared(named, unnamed) == {}
