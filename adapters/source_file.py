@@ -9,9 +9,9 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from adapters.errors import ConfigurationError
 
@@ -29,6 +29,15 @@ class Settings(BaseModel):
     )
 
 
+def _is_reference(given: str) -> str:
+    if re.fullmatch(r"env:[A-Za-z_]\w*|file:.+", given) is None:
+        message = 'is no reference to a secret. Write "env:NAME" or "file:/path"'
+        raise ValueError(message)
+    return given
+
+
+# Where a secret is, never the secret.
+SecretReference = Annotated[str, AfterValidator(_is_reference)]
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -15,17 +15,10 @@ from pydantic import (
 )
 
 from adapters.addresses import is_never_asked, is_own_host
-from adapters.source_file import Settings
+from adapters.source_file import SecretReference, Settings
 
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 _ARCHIVES: Final = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".tar")
-
-
-def _is_reference(given: str) -> str:
-    if re.fullmatch(r"env:[A-Za-z_]\w*|file:.+", given) is None:
-        message = 'is no reference to a secret. Write "env:NAME" or "file:/path"'
-        raise ValueError(message)
-    return given
 
 
 def _is_pattern(given: str) -> str:
@@ -55,8 +48,6 @@ def _is_fingerprint(given: str) -> str:
     return given.rstrip("=")
 
 
-# Where a secret is, never the secret.
-SecretReference = Annotated[str, AfterValidator(_is_reference)]
 Text = Annotated[str, Field(min_length=1)]
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_is_pattern)]
 Fingerprint = Annotated[str, AfterValidator(_is_fingerprint)]

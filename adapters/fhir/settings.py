@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
     Field,
     ValidationInfo,
     field_validator,
@@ -19,14 +18,7 @@ from adapters.addresses import is_never_asked, is_own_host
 from adapters.fhir.areas import TYPES as RECORD_TYPES
 from adapters.fhir.references import ODS_SYSTEMS
 from adapters.fhir.tables import TYPES_OF, Version
-from adapters.source_file import Settings, read
-
-
-def _is_reference(given: str) -> str:
-    if re.fullmatch(r"env:[A-Za-z_]\w*|file:.+", given) is None:
-        message = 'is no reference to a secret. Write "env:NAME" or "file:/path"'
-        raise ValueError(message)
-    return given
+from adapters.source_file import SecretReference, Settings, read
 
 
 def _web_address(given: str) -> str:
@@ -51,8 +43,6 @@ def _web_address(given: str) -> str:
     return given
 
 
-# Where a secret is, never the secret.
-SecretReference = Annotated[str, AfterValidator(_is_reference)]
 Algorithm = Literal["RS384", "RS512", "PS256", "ES256", "ES384", "Ed25519"]
 Text = Annotated[str, Field(min_length=1)]
 

@@ -9,18 +9,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from adapters import nhs_number
 from adapters.addresses import is_never_asked, is_own_host
-from adapters.source_file import Settings
+from adapters.source_file import SecretReference, Settings
 from adapters.vocabulary import CATEGORIES
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-def _is_reference(given: str) -> str:
-    if re.fullmatch(r"env:[A-Za-z_]\w*|file:.+", given) is None:
-        message = 'is no reference to a secret. Write "env:NAME" or "file:/path"'
-        raise ValueError(message)
-    return given
 
 
 def _web_address(given: str) -> str:
@@ -49,9 +42,6 @@ def _category(code: str) -> str:
         message = f"use one of {', '.join(sorted(CATEGORIES))}"
         raise ValueError(message)
     return code
-
-
-SecretReference = Annotated[str, AfterValidator(_is_reference)]
 
 
 class SitePart(Settings):
