@@ -130,13 +130,13 @@ def open_service(settings: Settings, clock: Clock) -> Service:
     policy = open_policy(settings, database, trail, clock=clock, beside=beside)
     suspensions = Suspensions(database, trail, clock=clock)
     enrolled = EnrolledKeys(database, clock)
-    relay = open_relay(settings, database, transport, clock=clock)
+    relay = open_relay(settings, database, transport, clock=clock, record=trail.append)
     means = Means(
         transport=transport,
         now=clock.now,
         long_work=long_work,
         enrolled=enrolled.of,
-        relay=relay,
+        relay=relay.of,
     )
     house = replace(
         _house(settings, policy, means, trail=trail, clock=clock),

@@ -66,7 +66,7 @@ class Means:
     now: Callable[[], datetime]
     long_work: LongWork = field(default_factory=LongWork)
     enrolled: Callable[[str, str], str] = _none_enrolled
-    relay: Relay | None = None
+    relay: Callable[[str], Relay] | None = None  # by an organisation
 
 
 def open_sources(settings: Settings, means: Means) -> tuple[Source, ...]:
@@ -98,7 +98,7 @@ def open_registered(
         sector=registered.sector,
         long_work=means.long_work,
         enrolled=partial(means.enrolled, registered.organisation),
-        relay=means.relay,
+        relay=means.relay(registered.organisation) if means.relay else None,
     )
     owner = Organisation(
         ods=registered.organisation, name=names[registered.organisation]

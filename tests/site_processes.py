@@ -193,6 +193,14 @@ class Running:
 @contextmanager
 def site_running(enrolled: Enrolled) -> Iterator[Running]:
     """`throughline site --config …`, once it is ready; stopped by its pid."""
+    with site_started(enrolled) as running:
+        await_ready(enrolled, running)
+        yield running
+
+
+@contextmanager
+def site_started(enrolled: Enrolled) -> Iterator[Running]:
+    """The same, ready or not: it starts while others do."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "site.log"
         with log.open("wb") as written:
@@ -205,16 +213,15 @@ def site_running(enrolled: Enrolled) -> Iterator[Running]:
                 stderr=written,
                 stdout=written,
             )
-        running = Running(process, log)
         try:
-            _await_ready(enrolled, running)
-            yield running
+            yield Running(process, log)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(15)
 
 
-def _await_ready(enrolled: Enrolled, running: Running) -> None:
+def await_ready(enrolled: Enrolled, running: Running) -> None:
+    """Wait until a site answers, as its gateway asks it."""
     until = time.monotonic() + _STARTS_S
     address = f"https://127.0.0.1:{enrolled.port}/readyz"
     with httpx.Client(verify=enrolled.context, trust_env=False) as client:

@@ -1,7 +1,6 @@
 """How a question reaches a site that opens no port: through a relay it fetches from."""
 
 import asyncio
-import base64
 from collections.abc import Callable
 from typing import Final
 
@@ -9,7 +8,7 @@ from adapters.errors import AdapterError, Refused, Unavailable, Unreadable
 from adapters.relay import Brought, Member, Relay
 from adapters.site import sealing
 from adapters.site.keys import Keys
-from adapters.site.ticket import TICKET_TYPE
+from adapters.site.ticket import QUESTION_BYTES, TICKET_TYPE
 from adapters.site.wire import Claims, NotSpoken, Posted, Refusal, read
 
 _JSON: Final = "application/json"
@@ -30,6 +29,9 @@ class Outbound:
         if self._relay is None:
             message = "this site is asked by a gateway that serves alone. Ask that."
             raise Refused("no_relay", message, domain="adapter")
+        if len(question) > QUESTION_BYTES:
+            message = "the question is longer than a site fetches. Ask for less."
+            raise Refused("too_large", message, domain="adapter")
         try:
             async with asyncio.timeout(_SILENCE * _time_s(question)):
                 brought = await self._relay.carry(self._site, jti, question)
@@ -68,9 +70,8 @@ def member(
 
 def _time_s(question: bytes) -> float:
     """How long an answer is of use, in seconds, as the question itself says."""
-    encoded = read(question, Posted).question.split(".")[1]
-    plain = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    return read(plain, Claims).deadline_ms / 1000
+    claims = sealing.payload_unverified(read(question, Posted).question)
+    return read(claims, Claims).deadline_ms / 1000
 
 
 def _read(brought: Brought) -> bytes | Refusal:

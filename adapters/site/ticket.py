@@ -15,6 +15,8 @@ from adapters.site.wire import Code, Instant, Posted, QuestionId, Sha256, Spoken
 TICKET_TYPE: Final = "throughline-ticket+jwt"
 TICKET_S: Final = 60  # the longest that one is good for
 SCHEME: Final = "Bearer"
+HANDED_BYTES: Final = 128 * 1024  # the most that a site reads of what it is handed
+QUESTION_BYTES: Final = HANDED_BYTES - 1024  # so that a question fits, with its id
 
 Path = Annotated[
     str, Meta(pattern=r"^/v1/relay/[\w.-]{1,64}/(poll|answers/[0-9a-f]{32})$")

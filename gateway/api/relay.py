@@ -1,6 +1,7 @@
 """Sites that open no port: they fetch their questions here, and bring their answers."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -8,14 +9,14 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
 from adapters.relay import Brought
-from adapters.site.ticket import Handed, Ticket, answer_path, poll_path
+from adapters.site.ticket import Handed, answer_path, poll_path
 from adapters.site.wire import Posted, spelt
 from gateway.api.asking import json_body, only_parameters, service_of
 from gateway.api.described import described
 from gateway.problems import RequestError
 from gateway.relay.queue import Full, Poll, Question
 from gateway.relay.relay import SiteRelay
-from gateway.relay.tickets import is_of
+from gateway.relay.tickets import Shown
 
 router = APIRouter()
 
@@ -52,27 +53,27 @@ def _bringing() -> dict[str, Any]:
 )
 async def poll_relay(request: Request, site: SiteId) -> Response:
     """Whoever it is that asks in vain, the refusal is the same."""
-    ticket = ticket_of(request, site, poll_path(site))
+    shown = ticket_of(request, site, poll_path(site))
     only_parameters(request)
     json_body(request)
-    if not is_of(ticket, await request.body()):
-        raise RequestError("token-invalid")
     relay = service_of(request).relay
+    relay.tickets.hold(shown, await request.body())
     try:
-        poll = relay.queue.open(site)
+        poll = relay.queue.open(site, partial(relay.tickets.is_good, shown))
     except Full:
         raise RequestError("overloaded", retry_after_s=_AGAIN_S) from None
     try:
         question = await _given(request, relay, poll)
     finally:
         relay.queue.shut(poll)
+    _hold_still(relay, shown, question)
     return Response(spelt(_handed(question)), media_type=_JSON)
 
 
 @router.post("/v1/relay/{site}/answers/{jti}", **_bringing())
 async def bring_answer(request: Request, site: SiteId, jti: QuestionId) -> Response:
     """For a question not of this site, or not awaited any more, there is no place."""
-    ticket = ticket_of(request, site, answer_path(site, jti))
+    shown = ticket_of(request, site, answer_path(site, jti))
     only_parameters(request)
     media_type = request.headers.get("content-type", "")
     if media_type not in _BROUGHT:
@@ -80,14 +81,16 @@ async def bring_answer(request: Request, site: SiteId, jti: QuestionId) -> Respo
     relay = service_of(request).relay
     if relay.replicas is None and not relay.queue.awaits(site, jti):
         raise RequestError("not-found")
-    if relay.room.locked():
-        raise RequestError("overloaded", retry_after_s=_AGAIN_S)
-    async with relay.room:
-        body = await _body(request, relay)
-        if not is_of(ticket, body):
-            raise RequestError("token-invalid")
-        if not await relay.bring(site, jti, Brought(media_type=media_type, body=body)):
-            raise RequestError("not-found")
+    try:
+        with relay.room.of(site):
+            body = await _body(request, relay)
+            relay.tickets.hold(shown, body)
+            relay.tickets.hold_still(shown)
+            brought = Brought(media_type=media_type, body=body)
+            if not await relay.bring(site, jti, brought):
+                raise RequestError("not-found")
+    except Full:
+        raise RequestError("overloaded", retry_after_s=_AGAIN_S) from None
     return Response(status_code=204)
 
 
@@ -103,10 +106,20 @@ async def hand_over(request: Request, site: SiteId, jti: QuestionId) -> Response
     return Response(handed.body, media_type=handed.media_type)
 
 
-def ticket_of(request: Request, site: str, path: str) -> Ticket:
+def ticket_of(request: Request, site: str, path: str) -> Shown:
     """The ticket that is shown for a path. RequestError token-invalid for none."""
     shown = request.headers.get("authorization", "")
     return service_of(request).relay.tickets.take(site, path, shown)
+
+
+def _hold_still(relay: SiteRelay, shown: Shown, question: Question | None) -> None:
+    """Its key may have been revoked while it waited: then it is handed nothing."""
+    try:
+        relay.tickets.hold_still(shown)
+    except RequestError:
+        if question is not None:
+            relay.queue.give_back(question)
+        raise
 
 
 async def _given(request: Request, relay: SiteRelay, poll: Poll) -> Question | None:

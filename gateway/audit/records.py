@@ -199,6 +199,20 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketsRefused:
+    """Whoever polled, or brought an answer, was not believed, so many times.
+
+    `code` says why; `site` is the one that they said they were, None where no such
+    site is known here: anything may be said.
+    """
+
+    kind: ClassVar[str] = "tickets_refused"
+    code: str
+    count: int
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakGlass:
     """Glass broken for one person, put back, looked over, or read of in the queue.
 
@@ -299,6 +313,7 @@ AuditRecord: TypeAlias = (
     | Outcome
     | Denied
     | NotTaken
+    | TicketsRefused
     | BreakGlass
     | Explained
     | SourceCheck

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from gateway.alarms import raise_alarm
 from gateway.store.database import Database
-from gateway.store.failures import FAILURES
 
 CHANNEL: Final = "throughline_relay"
 _WAITING: Final = 2_000
@@ -57,12 +56,11 @@ class Bulletin:
     async def _run(self) -> None:
         is_lost = False
         while True:
-            try:
-                await self._connect()
-            except (*FAILURES, TimeoutError):
-                if not is_lost and not self.is_connected.is_set():
-                    raise_alarm("relay_store_lost", source="relay")
-                is_lost = not self.is_connected.is_set()
+            # Whatever it is lost by: the text is kept from the log, and we go on.
+            await asyncio.gather(self._connect(), return_exceptions=True)
+            if not is_lost and not self.is_connected.is_set():
+                raise_alarm("relay_store_lost", source="relay")
+            is_lost = not self.is_connected.is_set()
             self.is_connected.clear()
             await asyncio.sleep(_AGAIN_S)
 

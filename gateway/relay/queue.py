@@ -6,6 +6,7 @@ waits is bounded, by the site it is for.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,17 +26,26 @@ class Question:
     site: str
     jti: str
     posted: bytes = field(repr=False)
+    is_elsewhere: bool = False  # another gateway holds it, and awaits its answer
     is_fetched: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     answer: "asyncio.Future[Brought]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future(), repr=False
     )
 
 
-class Poll:
-    """One poll of a site that is open, until it is given a question or gives up."""
+def _always() -> bool:
+    return True
 
-    def __init__(self, site: str) -> None:
+
+class Poll:
+    """One poll of a site that is open, until it is given a question or gives up.
+
+    `is_believed` says whether whoever opened it would be let open one now.
+    """
+
+    def __init__(self, site: str, is_believed: Callable[[], bool]) -> None:
         self.site = site
+        self.is_believed = is_believed
         self.given: asyncio.Future[Question] = (
             asyncio.get_running_loop().create_future()
         )
@@ -81,11 +91,14 @@ class Queue:
             waiting.remove(question)
             _keep(self._waiting, question.site, waiting)
 
-    def open(self, site: str) -> Poll:
-        """A poll, given a question at once if one waits. Full; see above."""
+    def open(self, site: str, is_believed: Callable[[], bool] = _always) -> Poll:
+        """A poll, given a question at once if one waits. Full; see above.
+
+        One that is not believed any more when there is a question is ended instead.
+        """
         if self._is_closed or len(self._polls.get(site, ())) >= self._most_polls:
             raise Full
-        poll = Poll(site)
+        poll = Poll(site, is_believed)
         self._polls.setdefault(site, deque()).append(poll)
         self._match(site)
         return poll
@@ -107,20 +120,26 @@ class Queue:
                 poll.given.cancel()
 
     def give_back(self, question: Question) -> None:
-        """A question whose poll hung up before it was handed out: it waits again."""
+        """A question whose poll ended before it was handed out: it waits again.
+
+        One that is held elsewhere goes to another poll here, or is lost.
+        """
         if self._held.get(question.jti) is question and not question.answer.done():
             question.is_fetched.clear()
             self._waiting.setdefault(question.site, deque()).appendleft(question)
             self._match(question.site)
+        elif question.is_elsewhere:
+            poll = self.reserve(question.site)
+            if poll is not None:
+                poll.given.set_result(question)
 
     def reserve(self, site: str) -> Poll | None:
         """The poll that waited longest, for a question that is held elsewhere."""
         polls = self._polls.get(site)
-        if not polls:
-            return None
-        poll = polls.popleft()
-        poll.is_reserved = True
+        poll = _believed(polls) if polls else None
         _keep(self._polls, site, polls)
+        if poll is not None:
+            poll.is_reserved = True
         return poll
 
     def put_back(self, poll: Poll) -> None:
@@ -175,15 +194,24 @@ class Queue:
     def _match(self, site: str) -> None:
         """Hand the questions that wait to the polls that wait, the oldest first."""
         waiting, polls = self._waiting.get(site), self._polls.get(site)
-        while waiting and polls:
-            poll = polls.popleft()
-            if poll.given.done():
-                continue
+        while waiting and polls and (poll := _believed(polls)):
             question = waiting.popleft()
             question.is_fetched.set()
             poll.given.set_result(question)
         _keep(self._waiting, site, waiting)
         _keep(self._polls, site, polls)
+
+
+def _believed(polls: deque[Poll]) -> Poll | None:
+    """The first that may be given something; those before it are ended."""
+    while polls:
+        poll = polls.popleft()
+        if poll.given.done():
+            continue
+        if poll.is_believed():
+            return poll
+        poll.given.cancel()
+    return None
 
 
 def _keep(table: dict[str, _Kept], site: str, kept: _Kept | None) -> None:

@@ -5,17 +5,22 @@ awaits its answer any more, or when this process ends.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
 from adapters.errors import Unavailable
 from adapters.http import Transport
-from adapters.relay import Brought, Member
+from adapters.relay import Brought, Member, Relay
 from adapters.source_file import wrong
+from gateway.audit.records import TicketsRefused
 from gateway.clock import Clock
 from gateway.relay.bulletin import Bulletin
 from gateway.relay.queue import Full, Poll, Question, Queue
+from gateway.relay.refusals import Refusals
 from gateway.relay.replicas import Own, Replicas
+from gateway.relay.room import Room
 from gateway.relay.tickets import Tickets
 from gateway.settings import Relay as Bounds
 from gateway.settings import Settings
@@ -27,13 +32,14 @@ _FETCHED_S: Final = 2.0  # from another gateway, at the very end of a poll
 
 
 class SiteRelay:
-    """`adapters.relay.Relay`, and what the routes do. Closing twice is safe."""
+    """What the routes do, and sources of each organisation. Closing twice is safe."""
 
-    def __init__(self, bounds: Bounds, clock: Clock) -> None:
-        self.tickets = Tickets(clock)
+    def __init__(self, bounds: Bounds, clock: Clock, refusals: Refusals) -> None:
+        self.refusals = refusals
+        self.tickets = Tickets(clock, refused=refusals.note)
         self.bounds = bounds
         self.queue = Queue(questions=bounds.questions, polls=bounds.polls)
-        self.room = asyncio.Semaphore(bounds.answers)
+        self.room = Room(bounds.answers)
         self.replicas: Replicas | None = None
         self.bulletin: Bulletin | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,15 +56,18 @@ class SiteRelay:
             self.bulletin.start()
 
     async def aclose(self) -> None:
+        await self.refusals.aclose()
         if self.bulletin is not None:
             await self.bulletin.aclose()
         if self.replicas is not None:
             await self.replicas.aclose()
 
-    def admit(self, member: Member) -> None:
-        self.tickets.admit(member)
+    def of(self, organisation: str) -> Relay:
+        """The relay as the sources of one organisation use it."""
+        return _Owned(self, organisation)
 
     async def carry(self, site: str, jti: str, question: bytes) -> Brought:
+        """As `adapters.relay.Relay` has it."""
         held = Question(site, jti, question)
         try:
             self.queue.put(held)
@@ -105,14 +114,33 @@ class SiteRelay:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """`adapters.relay.Relay`, for the sources of one organisation."""
+
+    _relay: SiteRelay = field(repr=False)
+    _organisation: str
+
+    def admit(self, member: Member) -> None:
+        self._relay.tickets.admit(member, owner=self._organisation)
+
+    async def carry(self, site: str, jti: str, question: bytes) -> Brought:
+        return await self._relay.carry(site, jti, question)
+
+
 def open_relay(
-    settings: Settings, database: Database, transport: Transport, *, clock: Clock
+    settings: Settings,
+    database: Database,
+    transport: Transport,
+    *,
+    clock: Clock,
+    record: Callable[[TicketsRefused], Awaitable[object]],
 ) -> SiteRelay:
-    """The relay of a configuration, not started.
+    """The relay of a configuration, not started; `record` is the audit trail's.
 
     ConfigurationError for its address or its key.
     """
-    relay = SiteRelay(settings.relay, clock)
+    relay = SiteRelay(settings.relay, clock, Refusals(record))
     if settings.relay.address is not None:
         own = Own(
             address=_address(settings, settings.relay.address),

@@ -20,6 +20,7 @@ from adapters.errors import AdapterError
 from adapters.http import Request, Transport
 from adapters.relay import Brought
 from adapters.site.wire import Code, Instant, NotSpoken, Spoken, read, spelt
+from gateway.alarms import raise_alarm
 from gateway.clock import Clock
 from gateway.relay.queue import Poll, Question, Queue
 
@@ -182,15 +183,24 @@ class Replicas:
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            raise_alarm("relay_fetch_failed", source="relay")
 
     async def _fetch_for(self, poll: Poll, word: Word) -> None:
         """Fetch a question for a poll that waits here; else the poll waits on."""
         got = await self._fetch(word)
-        if got is None or poll.given.done():
+        if got is None:
             self._queue.put_back(poll)
+            return
+        question = Question(word.site, word.jti, got.body, is_elsewhere=True)
+        if poll.given.done():
+            self._queue.give_back(question)
         else:
-            poll.given.set_result(Question(word.site, word.jti, got.body))
+            poll.given.set_result(question)
 
     async def _fetch_answer(self, word: Word) -> None:
         got = await self._fetch(word)

@@ -2,7 +2,7 @@
 
 Some polls are always open. Each that is given a question is answered beside the next
 poll, so that one slow source keeps none waiting; only as many are fetched as may be
-answered at once. What cannot be reached is tried again, later each time.
+answered at once. Whatever ends a poll, another follows it, later each time.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from adapters.addresses import is_own_host
 from adapters.errors import AdapterError
 from adapters.http import Request, Response, Transport
 from adapters.site.ticket import (
+    HANDED_BYTES,
     SCHEME,
     TICKET_S,
     Handed,
@@ -35,13 +36,13 @@ from gateway.site.settings import SiteSettings
 _JSON: Final = "application/json"
 _JOSE: Final = "application/jose"
 _NOTHING: Final = b"{}"
-_HANDED_BYTES: Final = 128 * 1024
 _PATIENCE_S: Final = 10.0  # beyond what a poll is told to wait, and for an answer
 _STOPS_S: Final = 5.0
 _FIRST_S: Final = 0.1
 _MOST_S: Final = 5.0  # so that a gateway that comes back is soon polled
 _SOON_S: Final = 0.1
 _ALARM_AFTER: Final = 5  # failures one after the other
+_SETTLED_S: Final = 1.0  # beyond connecting: a poll that is open for longer waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,30 +59,44 @@ class Way:
     spread: Callable[[], float] = field(default=random.random)  # 0 to 1: the jitter
 
 
+@dataclass(slots=True, eq=False)
+class _Poll:
+    """One of the polls that are kept open, and how it does."""
+
+    failures: int = 0  # one after the other
+    defects: int = 0  # those among them that nothing outside explains
+    began: float | None = None  # on the monotonic scale; None between two
+
+
 class Polling:
     """Fetches and answers until it is closed. Closing twice, or unstarted, is safe."""
 
     def __init__(self, desk: Desk, way: Way, *, most: int, stops_s: float) -> None:
         self._desk = desk
         self._way = way
-        self._most = most
+        # A place is taken before a poll, and given back with the answer.
+        self._places = asyncio.Semaphore(most)
         self._stops_s = stops_s
-        self._polls: list[asyncio.Task[None]] = []
+        self._polls = tuple(_Poll() for _ in range(way.polls))
+        self._running: list[asyncio.Task[None]] = []
         self._answering: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Open the polls."""
-        self._polls = [
-            asyncio.create_task(self._go_on()) for _ in range(self._way.polls)
-        ]
+        self._running = [asyncio.create_task(self._go_on(poll)) for poll in self._polls]
+
+    @property
+    def is_working(self) -> bool:
+        """Whether any poll waits at the relay, or did not fail when it last was."""
+        return any(self._works(poll) for poll in self._polls)
 
     async def aclose(self) -> None:
         """Fetch no more, and bring what is being answered, for a while."""
-        polls, self._polls = self._polls, []
-        for poll in polls:
-            poll.cancel()
-        if polls:
-            await asyncio.wait(polls)
+        running, self._running = self._running, []
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
         answering = list(self._answering)
         if answering:
             _, late = await asyncio.wait(answering, timeout=self._stops_s)
@@ -90,39 +105,60 @@ class Polling:
             if late:
                 await asyncio.wait(late)
 
-    async def _go_on(self) -> None:
-        failures = 0
+    async def _go_on(self, poll: _Poll) -> None:
+        clock = self._desk.clock
         while True:
-            await self._room()
-            began = self._desk.clock.monotonic()
-            try:
-                handed = await self._poll()
-            except (AdapterError, TimeoutError, NotSpoken):
-                failures += 1
-                if failures % _ALARM_AFTER == 0:
-                    raise_alarm("relay_not_reached", source="relay", count=failures)
-                await asyncio.sleep(self._pause_s(failures))
-                continue
-            failures = 0
-            if handed.jti is not None and handed.posted is not None:
+            await self._places.acquire()
+            poll.began = began = clock.monotonic()
+            handed = await self._tried(poll)
+            poll.began = None
+            if handed is not None and handed.jti and handed.posted:
                 self._begin(handed.jti, spelt(handed.posted))
-            elif self._desk.clock.monotonic() - began < _SOON_S:
+                continue
+            self._places.release()
+            if handed is None:
+                await asyncio.sleep(self._pause_s(poll.failures))
+            elif clock.monotonic() - began < _SOON_S:
                 await asyncio.sleep(self._pause_s(1))  # it does not let a poll wait
+
+    async def _tried(self, poll: _Poll) -> Handed | None:
+        """What the relay hands out; None where that failed, which is told."""
+        # Whatever it raises is kept from the log: its text is not ours.
+        (got,) = await asyncio.gather(self._poll(), return_exceptions=True)
+        if isinstance(got, Handed):
+            poll.failures = poll.defects = 0
+            return got
+        poll.failures += 1
+        if not isinstance(got, AdapterError | TimeoutError | NotSpoken):
+            poll.defects += 1
+            if poll.defects % _ALARM_AFTER == 1:
+                raise_alarm("poll_failed", source="relay", count=poll.defects)
+        elif poll.failures % _ALARM_AFTER == 0:
+            raise_alarm("relay_not_reached", source="relay", count=poll.failures)
+        return None
+
+    def _works(self, poll: _Poll) -> bool:
+        if not poll.failures:
+            return True
+        settled_s = self._way.connect_s + _SETTLED_S
+        now = self._desk.clock.monotonic()
+        return poll.began is not None and now - poll.began >= settled_s
 
     def _pause_s(self, failures: int) -> float:
         """Twice as long each time, and never all sites at once."""
         longest = min(_MOST_S, _FIRST_S * 2.0 ** min(failures, 20))
         return longest * (0.5 + 0.5 * self._way.spread())
 
-    async def _room(self) -> None:
-        """Wait until one more question may be answered."""
-        while len(self._answering) >= self._most:
-            await asyncio.wait(self._answering, return_when=asyncio.FIRST_COMPLETED)
-
     def _begin(self, jti: str, posted: bytes) -> None:
         task = asyncio.create_task(self._answer(jti, posted))
         self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._answering.discard(task)
+        self._places.release()
+        if not task.cancelled() and task.exception() is not None:
+            raise_alarm("answer_failed", source="relay")
 
     async def _poll(self) -> Handed:
         """What the relay hands out. Raises what keeps us from hearing it."""
@@ -179,7 +215,7 @@ class Polling:
                         "Content-Type": media_type,
                     },
                     connect_s=way.connect_s,
-                    page_bytes=_HANDED_BYTES,
+                    page_bytes=HANDED_BYTES,
                     tls=tls,
                     loopback=is_own_host(way.host),
                     again=False,

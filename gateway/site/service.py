@@ -86,8 +86,12 @@ class Site:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a question could be answered: the trail must be writable."""
-        return self.desk.trail.is_writable()
+        """Whether a question could be answered.
+
+        The trail must be writable; where we fetch questions, a poll must work.
+        """
+        polls = self.polling is None or self.polling.is_working
+        return polls and self.desk.trail.is_writable()
 
 
 async def _watched(source: str, adapter: Watches) -> None:

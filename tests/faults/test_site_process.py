@@ -7,9 +7,9 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tests.houses import ANN
 from tests.opened import surroundings
 from tests.serving import free_port
 from tests.site_gateways import gateway_of, gateway_running, same, through
-from tests.site_processes import Enrolled, enrol, site_running
+from tests.site_processes import Enrolled, Running, enrol, site_running
 from tests.sites import query
 from tests.stub_fhir import Misbehaviour, StubFhir
 from tests.trails import head_of, rows_of
@@ -95,25 +95,9 @@ async def first_asked(server: StubFhir) -> None:
 HANGING = Misbehaviour(hangs=frozenset({"*", "Patient", "Encounter"}))
 
 
-async def test_a_killed_site_has_recorded_what_it_was_asked(tmp_path):
-    async with StubFhir([], wrong=HANGING) as server:
-        enrolled = before_fhir(tmp_path, server.base_url)
-        with site_running(enrolled) as running:
-            async with asking(enrolled, tmp_path) as adapter:
-                asked = asked_now()
-                question = asyncio.create_task(adapter.ask(asked))
-                await first_asked(server)
-                running.kill()
-                with pytest.raises(Unavailable) as caught:
-                    await question
-        assert caught.value.domain == "adapter"
-        assert asked.warrant is not None
-        (exchange,) = asked.warrant.exchanges.every
-        (intent,) = [each for each in trail_of(enrolled) if each["type"] == "intent"]
-        assert intent["exchange"]["question"] == exchange.question
-
-
-async def test_a_question_is_a_replay_after_a_restart_too(tmp_path):
+async def test_a_killed_site_has_recorded_what_it_was_asked_and_takes_it_no_more(
+    tmp_path,
+):
     async with StubFhir([], wrong=HANGING) as server:
         enrolled = before_fhir(tmp_path, server.base_url)
         carried: list[bytes] = []
@@ -125,14 +109,20 @@ async def test_a_question_is_a_replay_after_a_restart_too(tmp_path):
                 return await carry(posted, jti)
 
             adapter._carrier.carry = kept  # type: ignore[method-assign, assignment]  # to hear what is sent
+            asked = asked_now()
             with site_running(enrolled) as running:
-                question = asyncio.create_task(adapter.ask(asked_now()))
+                question = asyncio.create_task(adapter.ask(asked))
                 await first_asked(server)
                 running.kill()
-                with suppress(Unavailable):
+                with pytest.raises(Unavailable) as caught:
                     await question
-            with site_running(enrolled):
-                again = await post(enrolled, carried[0])
+        assert caught.value.domain == "adapter"
+        assert asked.warrant is not None
+        (exchange,) = asked.warrant.exchanges.every
+        (intent,) = [each for each in trail_of(enrolled) if each["type"] == "intent"]
+        assert intent["exchange"]["question"] == exchange.question
+        with site_running(enrolled):
+            again = await post(enrolled, carried[0])
     assert again.status_code == 403
     assert read(again.content, Refusal).refused == "replayed"
     assert trail_of(enrolled)[-2]["type"] == "not_taken"
@@ -147,21 +137,40 @@ async def post(enrolled: Enrolled, body: bytes, **how: Any) -> httpx.Response:
         )
 
 
-async def test_the_edge_of_a_site_is_bounded_and_closed(tmp_path):
-    enrolled = before_fhir(tmp_path, "http://127.0.0.1:9/fhir")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """A site over mutual TLS, and the configuration of a gateway that may ask it."""
+
+    config: Path
+    enrolled: Enrolled
+    running: Running
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """One for all tests that leave it running."""
+    folder = tmp_path_factory.mktemp("production")
+    config = gateway_of(folder / "gateway-1")
+    reads = config.parent / "sources" / SOURCE / "source.toml"
+    enrolled = enrol(folder, reads, source=SOURCE)
     with site_running(enrolled) as running:
-        too_large = await post(enrolled, b"x" * 70_000)
-        assert read(too_large.content, Refusal).refused == "too_large"
-        other = await post(enrolled, b"{}", headers={"Content-Type": "text/plain"})
-        assert read(other.content, Refusal).refused == "malformed"
-        nobody = ssl.create_default_context(cafile=enrolled.gateway / "ca.crt")
-        stranger = ssl.create_default_context(cafile=enrolled.gateway / "ca.crt")
-        trustme.CA().issue_cert("stranger.example.invalid").configure_cert(stranger)
-        for context in (nobody, stranger):
-            async with httpx.AsyncClient(verify=context, trust_env=False) as client:
-                with pytest.raises(httpx.TransportError):
-                    await client.get(f"https://127.0.0.1:{enrolled.port}/livez")
-        assert running.process.poll() is None
+        yield Production(config=config, enrolled=enrolled, running=running)
+
+
+async def test_the_edge_of_a_site_is_bounded_and_closed(production):
+    enrolled = production.enrolled
+    too_large = await post(enrolled, b"x" * 70_000)
+    assert read(too_large.content, Refusal).refused == "too_large"
+    other = await post(enrolled, b"{}", headers={"Content-Type": "text/plain"})
+    assert read(other.content, Refusal).refused == "malformed"
+    nobody = ssl.create_default_context(cafile=enrolled.gateway / "ca.crt")
+    stranger = ssl.create_default_context(cafile=enrolled.gateway / "ca.crt")
+    trustme.CA().issue_cert("stranger.example.invalid").configure_cert(stranger)
+    for context in (nobody, stranger):
+        async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+            with pytest.raises(httpx.TransportError):
+                await client.get(f"https://127.0.0.1:{enrolled.port}/livez")
+    assert production.running.process.poll() is None
 
 
 async def test_a_site_that_is_down_is_told_of_the_adapter(tmp_path):
@@ -173,17 +182,18 @@ async def test_a_site_that_is_down_is_told_of_the_adapter(tmp_path):
 
 
 async def test_one_population_in_process_and_through_a_site_gives_equal_journeys(
-    tmp_path,
+    production,
 ):
-    config = gateway_of(tmp_path / "gateway-1")
+    config, enrolled = production.config, production.enrolled
+    plainly = config.read_text("utf-8")
     async with gateway_running(config) as client:
         plain = (await client.post("/v1/journeys", json=QUESTION)).json()
-    reads = config.parent / "sources" / SOURCE / "source.toml"
-    enrolled = enrol(tmp_path, reads, source=SOURCE)
-    with site_running(enrolled):
-        through(config, enrolled)
+    through(config, enrolled)
+    try:
         async with gateway_running(config) as client:
             told = (await client.post("/v1/journeys", json=QUESTION)).json()
+    finally:
+        config.write_text(plainly, "utf-8")
     assert any(e["provenance"]["source"] == SOURCE for e in plain["events"])
     assert same(told) == same(plain)
     # Both ends' trails name the same questions and answers.
@@ -211,24 +221,26 @@ async def test_a_killed_gateway_leaves_the_site_its_record(tmp_path):
         through(config, enrolled)
         token = bearer(load_settings(config, {}), SystemClock())
         port = free_port()
-        with site_running(enrolled):
-            process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own command; it is killed below
-                [
-                    *(sys.executable, "-m", "gateway.cli", "serve"),
-                    *("--config", str(config)),
-                ],
-                env={**os.environ, "THROUGHLINE_HTTP__PORT": str(port)},
-            )
-            try:
+        process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own command; it is killed below
+            [
+                *(sys.executable, "-m", "gateway.cli", "serve"),
+                *("--config", str(config)),
+            ],
+            env={**os.environ, "THROUGHLINE_HTTP__PORT": str(port)},
+        )
+        try:
+            with site_running(enrolled):
                 question = asyncio.create_task(_asked_when_ready(port, token))
                 await first_asked(server)
-            finally:
                 process.send_signal(signal.SIGKILL)
                 process.wait(15)
-            with pytest.raises(httpx.TransportError):
-                await question
-            server.wrong = Misbehaviour()
-            await _recorded(enrolled, "outcome")
+                with pytest.raises(httpx.TransportError):
+                    await question
+                server.wrong = Misbehaviour()
+                await _recorded(enrolled, "outcome")
+        finally:
+            process.kill()
+            process.wait(15)
     (intent,) = [
         each
         for each in records(config.parent / "throughline.db")
@@ -259,17 +271,17 @@ async def _recorded(enrolled: Enrolled, kind: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_no_patient_value_is_left_in_any_file_of_a_site(tmp_path):
-    config = gateway_of(tmp_path / "gateway-1")
-    reads = config.parent / "sources" / SOURCE / "source.toml"
-    enrolled = enrol(tmp_path, reads, source=SOURCE)
-    number = str(QUESTION["nhs_number"])
-    with site_running(enrolled) as running:
-        through(config, enrolled)
+async def test_no_patient_value_is_left_in_any_file_of_a_site(production):
+    config, enrolled = production.config, production.enrolled
+    plainly, number = config.read_text("utf-8"), str(QUESTION["nhs_number"])
+    through(config, enrolled)
+    try:
         async with gateway_running(config) as client:
             told = (await client.post("/v1/journeys", json=QUESTION)).text
-        await post(enrolled, b'{"question":"' + number.encode() + b'"}')
-        log = running.log.read_bytes()
+    finally:
+        config.write_text(plainly, "utf-8")
+    await post(enrolled, b'{"question":"' + number.encode() + b'"}')
+    log = production.running.log.read_bytes()
     assert number in told  # the control: it did pass through here
     marks = [number, number[:3] + " " + number[3:6] + " " + number[6:], "epr-1"]
     stores = [*enrolled.site.rglob("*"), *config.parent.glob("throughline.db*")]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from adapters.site import outbound
 from adapters.site.keys import Keys, made_keys, own_keys
 from adapters.site.ticket import Handed, Ticket, answer_path, poll_path, ticket
 from adapters.site.wire import Refusal, read, spelt
@@ -21,10 +22,12 @@ from tests.outbound import listening, only, spellings, state_of
 from tests.serving import free_port
 from tests.site_gateways import gateway_of
 from tests.sites import GATEWAY
+from tests.trails import rows_of
 
 SITE, OTHER = "z9b02-site", "z9c03-site"
 SOURCES = {SITE: "Z9B02.epr", OTHER: "Z9C03.asc"}
 SOURCE = SOURCES[SITE]
+TRAIL = "gateway-1/throughline.db"
 SOURCE_TOML = """\
 kind = "site"
 mode = "outbound"
@@ -50,7 +53,7 @@ questions = 2
 pickup_s = 0.4
 answer_bytes = 20000
 answer_s = 0.5
-answers = 1
+answers = 2
 """
 
 
@@ -168,7 +171,23 @@ def shape(response: httpx.Response) -> tuple[Any, ...]:
 _OWN = {"x-request-id", "date"}
 
 
-async def test_whatever_is_wrong_with_a_ticket_the_refusal_is_the_same(relay):
+def recorded(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The records of a kind in the gateway's trail."""
+    kept = [json.loads(each) for _, each, _ in rows_of(folder / TRAIL)]
+    return [each for each in kept if each["type"] == kind]
+
+
+REFUSED = {
+    (SITE, "forged"),
+    (SITE, "replayed"),
+    (SITE, "altered"),
+    (SITE, "misaddressed"),
+    (SITE, "expired"),
+    (None, "forged"),
+}
+
+
+async def test_whatever_is_wrong_with_a_ticket_the_refusal_is_the_same(relay, tmp_path):
     mine, path = relay.mine, poll_path(SITE)
     used = mine.shown(path, b"{}")
     assert (await mine.poll(headers=used)).status_code == 200
@@ -190,6 +209,12 @@ async def test_whatever_is_wrong_with_a_ticket_the_refusal_is_the_same(relay):
         await mine.bring("0" * 32, iat=1_000, exp=1_060),
     ]
     assert {each.status_code for each in wrong} == {401}
+    async with asyncio.timeout(5):
+        # Whoever is refused does not wait for it.
+        while len(refused := recorded(tmp_path, "tickets_refused")) < len(REFUSED):  # noqa: ASYNC110 - a trail tells nobody
+            await asyncio.sleep(0.05)
+    assert {(each["site"], each["code"]) for each in refused} == REFUSED
+    assert len(refused) == len(REFUSED) < len(wrong)
     first, *others = (shape(each) for each in wrong)
     assert all(each == first for each in others)
 
@@ -264,10 +289,22 @@ async def test_an_answer_is_bounded_and_of_a_known_kind(relay):
     assert await relay.mine.bring_slowly(jti, hangs_up=True) == b""
     slow = asyncio.create_task(relay.mine.bring_slowly(jti))
     await asyncio.sleep(0.2)
-    assert (await relay.mine.bring(jti, b"x")).status_code == 503  # one at a time
+    assert (await relay.mine.bring(jti, b"x")).status_code == 503  # half of two
     assert await slow == b"HTTP/1.1 408"
     said = await asked  # none of that was an answer
     assert (said["state"], said["reason"]) == ("unavailable", "no_answer")
+
+
+async def test_one_sites_slow_answers_keep_no_other_site_out(relay):
+    asked = relay.ask()
+    mine, theirs = await asyncio.gather(relay.mine.fetched(), relay.theirs.fetched())
+    slow = asyncio.create_task(relay.mine.bring_slowly(mine.jti))
+    await asyncio.sleep(0.2)
+    refusal = spelt(Refusal(refused="unknown_source", at=SystemClock().now()))
+    assert (await relay.theirs.bring(theirs.jti, refusal, JSON)).status_code == 204
+    assert (await relay.mine.bring(mine.jti, refusal, JSON)).status_code == 503
+    assert await slow == b"HTTP/1.1 408"
+    await asked
 
 
 async def test_polls_are_json_and_take_no_parameters(relay):
@@ -276,6 +313,20 @@ async def test_polls_are_json_and_take_no_parameters(relay):
     assert (await relay.mine.poll(headers=plain)).status_code == 415
     asked = await relay.mine.poll(params={"wait": "1"})
     assert asked.status_code == 400
+
+
+async def test_a_question_too_long_to_be_fetched_is_told_and_recorded(
+    relay, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(outbound, "QUESTION_BYTES", 100)
+    polls = asyncio.create_task(relay.mine.poll())
+    said = await relay.ask()
+    assert (said["state"], said["reason"]) == ("error", "too_large")
+    assert said["fault_domain"] == "adapter"
+    assert read((await polls).content, Handed).jti is None  # it was never held
+    (outcome,) = recorded(tmp_path, "outcome")
+    kept = {each["source"]: each for each in outcome["sources"]}[SOURCE]
+    assert (kept["state"], kept["reason"]) == ("error", "too_large")
 
 
 async def test_polls_of_one_site_are_bounded(relay):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
+import structlog
 from sqlalchemy.engine import make_url
 
 from adapters.errors import Unavailable
@@ -17,6 +18,7 @@ from gateway.relay.bulletin import Bulletin
 from gateway.relay.relay import SiteRelay, open_relay
 from gateway.store.database import Database
 from tests.configuration import changed, settings
+from tests.fakes import FakeTrail
 
 pytestmark = pytest.mark.parts
 
@@ -68,7 +70,9 @@ async def relays(tmp_path, url):
         )
         read = settings(tmp_path, changed("[limits]", part, text), RELAY="5a" * 32)
         stores.append(Database(read.database_url(), busy_s=1))
-        relay = open_relay(read, stores[-1], wire, clock=SystemClock())
+        relay = open_relay(
+            read, stores[-1], wire, clock=SystemClock(), record=FakeTrail().append
+        )
         wire.relays[place] = relay
         relay.start()
         assert relay.bulletin is not None
@@ -161,15 +165,14 @@ async def test_a_connection_that_is_lost_is_made_again(url, monkeypatch):
         assert await asyncio.wait_for(heard.get(), 5) == "again"
 
 
-async def test_a_store_that_is_not_there_is_tried_again_and_told_once(
-    monkeypatch, capsys
-):
+async def test_a_store_that_is_not_there_is_tried_again_and_told_once(monkeypatch):
     nowhere = "postgresql+asyncpg://nobody@127.0.0.1:9/none"
-    async with told(nowhere, monkeypatch) as (bulletin, heard, connected):
-        for number in range(3_000):
-            bulletin.tell(str(number))  # what nobody takes is bounded
-        await asyncio.sleep(0.5)
-        assert connected.empty()
-        assert heard.empty()
-        assert bulletin._waiting.qsize() == 2_000
-    assert capsys.readouterr().out.count("relay_store_lost") == 1
+    with structlog.testing.capture_logs() as alarms:
+        async with told(nowhere, monkeypatch) as (bulletin, heard, connected):
+            for number in range(3_000):
+                bulletin.tell(str(number))  # what nobody takes is bounded
+            await asyncio.sleep(0.5)
+            assert connected.empty()
+            assert heard.empty()
+            assert bulletin._waiting.qsize() == 2_000
+    assert [each["event"] for each in alarms] == ["relay_store_lost"]

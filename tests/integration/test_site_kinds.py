@@ -1,10 +1,8 @@
-"""One town through every kind of source: in process, and through one site.
+"""One town through every kind of source, behind one site: its veto, for all of them.
 
-The site is a process of its own, asked over mutual TLS, and the journeys are those of
-the same sources asked without it, byte for byte but for times and the ids made anew.
+That it tells the same as without a site, test_site_outbound_kinds.py holds, both ways.
 """
 
-import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -86,18 +84,6 @@ async def journeys(config: Path, people: Iterable[int] = PEOPLE) -> Journeys:
 
 def tellers(told: Journeys) -> set[str]:
     return {e["provenance"]["source"] for each in told for e in each["events"]}
-
-
-async def test_every_kind_of_source_tells_the_same_through_a_site(tmp_path):
-    async with gateway(tmp_path / "gateway-1") as config:
-        plain = await journeys(config)
-        enrolled = site_of(tmp_path, config)
-        with site_running(enrolled):
-            through(config, enrolled, *BEHIND)
-            told = await journeys(config)
-    assert tellers(plain) == {*BEHIND, BESIDE}
-    for one, other in zip(told, plain, strict=True):
-        assert json.dumps(one) == json.dumps(other)
 
 
 async def test_a_veto_at_the_site_wins_over_every_grant_of_the_gateway(tmp_path):

@@ -6,6 +6,7 @@ byte but for times and the ids made anew.
 
 import asyncio
 import json
+from contextlib import ExitStack
 
 import httpx
 
@@ -21,7 +22,7 @@ from tests.integration.test_site_kinds import (
 from tests.outbound import fetching, listening, site_fetching, until_ready
 from tests.serving import free_port
 from tests.site_gateways import same, through
-from tests.site_processes import site_running
+from tests.site_processes import await_ready, site_started
 from tests.town import questions
 
 
@@ -50,20 +51,25 @@ async def test_in_process_direct_and_outbound_journeys_are_equal(tmp_path):
     port = free_port()
     async with gateway(tmp_path / "gateway-1") as config:
         plainly = config.read_text("utf-8")
-        async with listening(config, port) as client:
-            plain = await journeys(client)
         asked = site_of(tmp_path / "asked", config)
-        through(config, asked, *BEHIND)
-        with site_running(asked):
-            async with listening(config, port) as client:
-                direct = await journeys(client)
-        config.write_text(plainly, "utf-8")
         fetches = site_of(tmp_path / "fetches", config)
         fetching(fetches, f"http://127.0.0.1:{port}", *BEHIND)
-        through(config, fetches, *BEHIND)
-        with site_fetching(fetches, log=tmp_path / "site.log") as site:
+        with ExitStack() as sites:
+            started = sites.enter_context(site_started(asked))
             async with listening(config, port) as client:
-                until_ready(site)
+                plain = await journeys(client)
+            through(config, asked, *BEHIND)
+            await_ready(asked, started)
+            # It starts meanwhile.
+            site = sites.enter_context(
+                site_fetching(fetches, log=tmp_path / "site.log")
+            )
+            async with listening(config, port) as client:
+                direct = await journeys(client)
+            config.write_text(plainly, "utf-8")
+            through(config, fetches, *BEHIND)
+            async with listening(config, port) as client:
+                await asyncio.to_thread(until_ready, site)  # once it polls us
                 await polled(client)
                 outbound = await journeys(client)
     assert tellers(plain) == {*BEHIND, BESIDE}

@@ -345,7 +345,13 @@ async def password(read):
 async def other_gateways(read):
     """Whether a relay looks for sites at other gateways."""
     database = Database(read.database_url(), busy_s=1)
-    relay = open_relay(read, database, AiohttpTransport(), clock=FakeClock())
+    relay = open_relay(
+        read,
+        database,
+        AiohttpTransport(),
+        clock=FakeClock(),
+        record=FakeTrail().append,
+    )
     await database.aclose()
     return relay.replicas is not None
 

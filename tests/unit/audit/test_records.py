@@ -18,6 +18,7 @@ from gateway.audit.records import (
     Stamp,
     Start,
     Stop,
+    TicketsRefused,
     cited,
     encoded,
     parts_of,
@@ -56,6 +57,8 @@ RECORDS = [
         expires_at=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
     ),
     Explained(actor=ACTOR, purpose="direct-care", policy="sha256:aa", organisations=()),
+    TicketsRefused(code="forged", count=40, site="z9b02-site"),
+    TicketsRefused(code="forged", count=1_000_000),
     SourceCheck(
         source="Z9A01.gp",
         organisation="Z9A01",

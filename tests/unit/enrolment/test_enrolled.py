@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from adapters.errors import ConfigurationError, Unavailable
 from adapters.registry import open_source
@@ -60,7 +61,7 @@ async def test_a_store_that_cannot_be_read_is_no_register(tmp_path):
     await database.aclose()
 
 
-async def test_a_store_that_is_lost_is_told_once_till_it_is_back(tmp_path, capsys):
+async def test_a_store_that_is_lost_is_told_once_till_it_is_back(tmp_path):
     async with migrated(sqlite_url(tmp_path)) as database:
         enrolled = EnrolledKeys(database, HouseClock())
         await enrolled.start()
@@ -68,9 +69,10 @@ async def test_a_store_that_is_lost_is_told_once_till_it_is_back(tmp_path, capsy
         await database.aclose()
         kept = place.read_bytes()
         place.write_bytes(b"no store" * 100)
-        for _ in range(2):
-            await enrolled.follow()
-        assert capsys.readouterr().out.count("enrolment_store_lost") == 1
+        with structlog.testing.capture_logs() as alarms:
+            for _ in range(2):
+                await enrolled.follow()
+        assert [each["event"] for each in alarms] == ["enrolment_store_lost"]
         await database.aclose()
         place.write_bytes(kept)
         await enrolled.follow()

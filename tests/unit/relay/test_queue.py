@@ -99,6 +99,29 @@ async def test_a_cancelled_poll_is_passed_over():
     assert there.given.result() is question
 
 
+async def test_a_poll_that_is_believed_no_more_is_given_nothing():
+    """Seeded defect: whoever polled before a revocation is handed the next question."""
+    relay, believed = queue(), [True]
+    revoked = relay.open(SITE, lambda: believed[-1])
+    rotated = relay.open(SITE)
+    believed.append(False)
+    question = put(relay)
+    assert revoked.given.cancelled()
+    assert rotated.given.result() is question
+
+
+async def test_a_poll_that_is_believed_no_more_fetches_nothing_from_elsewhere():
+    relay = queue()
+    revoked = relay.open(SITE, lambda: False)
+    rotated = relay.open(SITE)
+    assert relay.reserve(SITE) is rotated
+    assert revoked.given.cancelled()
+    alone = relay.open(OTHER, lambda: False)
+    assert relay.reserve(OTHER) is None
+    assert alone.given.cancelled()
+    assert relay.polled == ()
+
+
 async def test_what_waits_of_one_site_is_bounded():
     relay = queue(questions=2, polls=1)
     first = put(relay, 1)
@@ -137,10 +160,25 @@ async def test_a_question_whose_poll_hung_up_waits_again():
     assert relay.unfetched(SITE) == ()
 
 
-async def test_a_question_of_another_gateway_is_not_given_back_here():
+async def test_a_question_of_another_gateway_goes_to_another_poll_here():
     relay = queue()
-    relay.give_back(Question(SITE, jti(1), b"posted"))
+    question = Question(SITE, jti(1), b"posted", is_elsewhere=True)
+    relay.give_back(question)  # nobody polls: it is lost
     assert relay.unfetched(SITE) == ()
+    poll = relay.open(SITE)
+    assert not poll.given.done()
+    relay.give_back(question)
+    assert poll.given.result() is question
+
+
+async def test_a_question_that_nobody_awaits_any_more_is_not_given_again():
+    relay = queue()
+    relay.open(SITE)
+    question = put(relay)
+    relay.drop(question)
+    poll = relay.open(SITE)
+    relay.give_back(question)
+    assert not poll.given.done()
 
 
 async def test_a_reserved_poll_waits_for_nothing_else():

@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+import structlog
 
 from adapters.errors import ConfigurationError, Unavailable
 from adapters.http import AiohttpTransport, Response
@@ -14,7 +15,7 @@ from gateway.relay.relay import open_relay, refuse_alone
 from gateway.relay.replicas import SCHEME, Own, Replicas, Word, replica_path
 from gateway.store.database import Database
 from tests.configuration import TEXT, changed, settings
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeTrail
 from tests.houses import HouseClock
 
 SITE, JTI = "z9b02-site", "1" * 32
@@ -160,6 +161,42 @@ async def test_a_gateway_that_cannot_be_reached_leaves_the_poll_waiting():
     assert ends.polled.reserve(SITE) is poll
 
 
+async def test_a_poll_that_ends_while_its_question_is_fetched_loses_none():
+    ends = Ends()
+    first = ends.polled.open(SITE)
+    ends.put()
+    send = ends.wire.send
+
+    async def meanwhile(request):
+        got = await send(request)
+        ends.polled.shut(first)
+        return got
+
+    ends.wire.send = meanwhile  # type: ignore[method-assign]  # it hangs up just then
+    second = ends.polled.open(SITE)
+    ends.here.question(SITE, JTI)
+    await ends.settle()
+    assert second.given.result().posted == b"posted"
+
+
+async def test_a_defect_of_the_wire_is_told_without_its_text():
+    ends = Ends()
+    ends.polled.open(SITE)
+    ends.put()
+
+    async def breaks(_):
+        message = "what was sent"
+        raise RuntimeError(message)
+
+    ends.wire.send = breaks  # type: ignore[method-assign]  # a defect of ours
+    with structlog.testing.capture_logs() as alarms:
+        ends.here.question(SITE, JTI)
+        await ends.settle()
+    assert [each["event"] for each in alarms] == ["relay_fetch_failed"]
+    assert "what was sent" not in str(alarms)
+    assert ends.there._under_way == set()
+
+
 async def test_what_a_stranger_tells_is_not_heard():
     ends = Ends(key=b"x" * 32)
     poll = ends.polled.open(SITE)
@@ -252,7 +289,13 @@ SERVER = "postgresql+asyncpg://me@db/x"
 def opened(folder, text, **environ):
     read = settings(folder, text, **environ)
     database = Database(read.database_url(), busy_s=1)
-    relay = open_relay(read, database, AiohttpTransport(), clock=FakeClock())
+    relay = open_relay(
+        read,
+        database,
+        AiohttpTransport(),
+        clock=FakeClock(),
+        record=FakeTrail().append,
+    )
     return read, relay
 
 

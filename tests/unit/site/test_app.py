@@ -10,6 +10,8 @@ from adapters.site.wire import QUESTIONS_PATH, Refusal, read
 from gateway.site.app import create_site
 from gateway.site.settings import load_site
 from tests.houses import HouseClock
+from tests.outbound import fetching
+from tests.serving import free_port
 from tests.site_processes import enrol
 from tests.tables import write_sqlite
 from tests.trails import rows_of
@@ -86,3 +88,24 @@ async def test_nothing_else_is_answered(asking, method, path, status):
     response = await client.request(method, path)
     assert response.status_code == status
     assert recorded() == []
+
+
+async def test_a_site_that_none_of_its_polls_serves_is_not_ready(tmp_path):
+    enrolled = enrol(
+        tmp_path,
+        write_sqlite(tmp_path / "db", []),
+        source=SOURCE,
+        environment="development",
+    )
+    fetching(enrolled, f"http://127.0.0.1:{free_port()}")  # where nobody listens
+    app = create_site(load_site(enrolled.config, {}), HouseClock(), version="0")
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="https://site.invalid"
+        ) as client,
+    ):
+        async with asyncio.timeout(5):
+            while (await client.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - a site tells nobody
+                await asyncio.sleep(0.01)
+        assert (await client.get("/livez")).status_code == 200

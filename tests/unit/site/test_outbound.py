@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from adapters.contract import Identifier
 from adapters.errors import ConfigurationError, Refused, Unavailable, Unreadable
 from adapters.registry import open_source
 from adapters.relay import Brought
 from adapters.site import SiteAdapter
 from adapters.site.outbound import Outbound
-from adapters.site.wire import Refusal, fresh_id, spelt
-from gateway.relay.tickets import Tickets
+from adapters.site.ticket import HANDED_BYTES, QUESTION_BYTES, Handed
+from adapters.site.wire import Posted, Refusal, fresh_id, spelt
+from gateway.relay.refusals import Refusals
+from gateway.relay.relay import SiteRelay
+from gateway.settings import Relay as Bounds
 from gateway.site.answering import reply
+from tests.fakes import FakeTrail
 from tests.houses import NOW, HouseClock, event, memory, source
 from tests.opened import surroundings
 from tests.outbound import fetching
@@ -98,6 +103,30 @@ async def test_silence_is_the_ways_or_the_sites_fault_and_told_in_time():
     assert asyncio.get_running_loop().time() - began < 0.2 + 0.1
 
 
+async def test_a_question_longer_than_a_site_fetches_is_not_left_for_it():
+    """Seeded defect: it is handed out, read by nobody, and told of as silence."""
+    relay = Relay(brought=Brought(media_type="text/plain", body=b"x"))
+    long = tuple(
+        Identifier(system="https://example.invalid/local", value=f"{nth}" * 900)
+        for nth in range(100, 250)
+    )
+    about = query()
+    person = replace(about.person, others=frozenset(long))
+    adapter = outbound(relay)
+    with pytest.raises(Refused) as caught:
+        await adapter.ask(replace(about, person=person))
+    assert (caught.value.reason, caught.value.domain) == ("too_large", "adapter")
+    assert relay.carried == []
+
+
+def test_the_longest_question_fits_into_what_a_site_reads():
+    longest = Posted(question="a.b.c", body="")
+    room = QUESTION_BYTES - len(spelt(longest))
+    longest = Posted(question="a.b.c", body="d" * room)
+    assert len(spelt(longest)) == QUESTION_BYTES
+    assert len(spelt(Handed(jti="1" * 32, posted=longest))) <= HANDED_BYTES
+
+
 async def test_without_a_relay_no_such_site_is_asked():
     with pytest.raises(Refused) as caught:
         await outbound(None).ask(query())
@@ -126,11 +155,19 @@ def test_a_source_file_of_mode_outbound_makes_its_site_known(tmp_path):
 
 
 def test_a_site_polls_for_one_gateway(tmp_path):
-    relay = Tickets(HouseClock())
+    relay = SiteRelay(Bounds(), HouseClock(), Refusals(FakeTrail().append)).of("Z9B02")
     built(tmp_path / "a", relay)
     with pytest.raises(ConfigurationError, match="one gateway") as caught:
         built(tmp_path / "b", relay, ('id = "gateway-1"', 'id = "gateway-2"'))
     assert caught.value.key == "mode"
+
+
+def test_no_two_organisations_sites_poll_under_one_id(tmp_path):
+    relay = SiteRelay(Bounds(), HouseClock(), Refusals(FakeTrail().append))
+    built(tmp_path / "a", relay.of("Z9B02"))
+    built(tmp_path / "b", relay.of("Z9B02"))
+    with pytest.raises(ConfigurationError, match="another organisation"):
+        built(tmp_path / "c", relay.of("Z9C03"))
 
 
 @pytest.mark.parametrize(

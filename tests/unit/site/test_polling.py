@@ -1,11 +1,13 @@
 """A site that polls: how often, how much at once, and how it stops."""
 
 import asyncio
+import gc
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 import pytest
+import structlog
 
 from adapters.errors import Unavailable
 from adapters.http import Response
@@ -14,7 +16,7 @@ from adapters.site.ticket import TICKET_TYPE, Handed, Ticket, answer_path, poll_
 from adapters.site.wire import Posted, Refusal, read, spelt
 from gateway.site import polling as polling_file
 from gateway.site.polling import Polling, Way
-from tests.fakes import FakeAdapter
+from tests.fakes import FakeAdapter, FakeClock
 from tests.houses import answer, event, memory, profile, source
 from tests.sites import GATEWAY, SITE, Around, InHand, adapter_to, desk_of, query
 
@@ -151,6 +153,95 @@ async def test_no_more_is_fetched_than_may_be_answered_at_once(around):
         await _until(lambda: len(made._answering) == 2)
         await asyncio.sleep(0.05)
         assert (relay.polls, relay.questions.qsize()) == (0, 1)
+
+
+async def test_no_more_is_fetched_than_may_be_answered_whatever_polls_are_open(around):
+    """Seeded defect: each poll looks for room by itself, and all find the same."""
+    slow = FakeAdapter(lambda _: answer(), profile=profile(), waits_s=30)
+    relay = Relay()
+    epr = source(EPR, memory(event("a-1")))
+    async with polling(relay, slow, around=around, most=1, polls=4) as made:
+        await _until(lambda: relay.polls == 1)
+        await asyncio.sleep(0.02)
+        assert relay.most_polls == 1
+        for _ in range(3):
+            relay.questions.put_nowait(await posted(around, epr))
+        await _until(lambda: len(made._answering) == 1)
+        await asyncio.sleep(0.05)
+        assert (relay.polls, relay.questions.qsize()) == (0, 2)
+
+
+class Broken(Relay):
+    """What goes wrong beside what a poll knows of."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def _poll(self):
+        if self.times:
+            self.times -= 1
+            message = "what a file held"
+            raise OSError(message)
+        return await super()._poll()
+
+
+@contextmanager
+def listened():
+    """The alarms, and what the loop is told of tasks that nobody looked at."""
+    unheard = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, about: unheard.append(about)
+    )
+    with structlog.testing.capture_logs() as alarms:
+        yield alarms
+    gc.collect()
+    assert unheard == []
+
+
+async def test_a_defect_ends_no_poll_and_is_told_without_its_text(around, monkeypatch):
+    """Seeded defect: the poll's task ends, and after four of them the site is deaf."""
+    monkeypatch.setattr(polling_file, "_FIRST_S", 0.001)
+    relay, epr = Broken(7), source(EPR, memory(event("a-1")))
+    relay.questions.put_nowait(await posted(around, epr))
+    with listened() as alarms:
+        async with polling(relay, around=around, polls=1) as made:
+            await asyncio.wait_for(relay.brought.get(), 5)
+            assert made.is_working
+    assert [(each["event"], each["count"]) for each in alarms] == [
+        ("poll_failed", 1),
+        ("poll_failed", 6),
+    ]
+    assert "what a file held" not in str(alarms)
+
+
+async def test_a_defect_in_answering_is_told_and_gives_its_place_back(around):
+    relay = Relay()
+    epr = source(EPR, memory(event("a-1")))
+    relay.answer_statuses = [0, 204]  # cut, and then
+    with listened() as alarms:
+        async with polling(relay, around=around, most=1, polls=1) as made:
+            made._pause_s = None  # a defect where it is tried again
+            relay.questions.put_nowait(await posted(around, epr))
+            await _until(lambda: alarms)
+            relay.questions.put_nowait(await posted(around, epr))
+            await asyncio.wait_for(relay.brought.get(), 5)
+    assert [each["event"] for each in alarms] == ["answer_failed"]
+
+
+async def test_a_site_works_while_any_of_its_polls_does():
+    relay, clock = Relay(), FakeClock()
+    around = Around(site_clock=clock)
+    relay.poll_statuses = [401] * 1_000
+    async with polling(relay, around=around, polls=2) as made:
+        assert made.is_working  # nothing has failed yet
+        await _until(lambda: len(relay.poll_statuses) <= 998)
+        await _until(lambda: not made.is_working)
+        relay.poll_statuses.clear()
+        await _until(lambda: relay.polls > 0)
+        assert not made.is_working  # it may be refused yet
+        clock.pass_by(2.5)
+        assert made.is_working  # it is let wait
 
 
 async def test_what_is_refused_is_tried_again_later_each_time(around, monkeypatch):
